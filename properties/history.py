@@ -1,0 +1,245 @@
+"""The vocabulary of what happened: operations, events, histories.
+
+An **operation** is invoked by a **process** and ends `ok`, `fail` (it certainly did not happen) or `info` (nobody knows: it
+stays pending for ever, as in Jepsen).  A process is a single thread of control, so it has at most one open operation; a client
+whose operation ended `info` goes on under a new process name.
+
+What a run leaves behind is a sequence of **events**, in one total order: the global event index, which no two events share.
+Real time order in Killpoint *is* that order.  Virtual time (seconds) is for people: two events may carry the same time, and a
+host's skewed clock never enters.  Besides invocations and completions the sequence holds what hosts said of themselves
+(`Observe`) and what the world did to them (`Incident`), because properties such as convergence or election safety speak of those.
+
+Histories that were recorded elsewhere have closed intervals, so a completion and an invocation at the same instant are
+concurrent; readers give such events an order in which invocations come first.
+
+Events are msgspec structs: creating one costs a fraction of a microsecond, and they encode themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import TypeAlias, overload
+
+import msgspec
+
+__all__ = ["Complete", "Event", "History", "HistoryError", "Incident", "Invoke", "Observe", "Operation", "Outcome", "Value"]
+
+Value: TypeAlias = object
+"""An immutable, hashable value: None, bool, int, float, str, bytes, a tuple of values, or a frozen struct of them."""
+
+
+class Outcome(StrEnum):
+    """How an operation ended.  `info` means that nobody knows whether it happened."""
+
+    OK = "ok"
+    FAIL = "fail"
+    INFO = "info"
+
+
+class Invoke(msgspec.Struct, frozen=True, tag="invoke"):
+    """A process began an operation.  `time` is in virtual seconds."""
+
+    index: int
+    time: float
+    process: str
+    operation: int
+    function: str
+    argument: Value = None
+
+
+class Complete(msgspec.Struct, frozen=True, tag="complete"):
+    """An operation ended.  `result` is what the client learnt; `error` says why it is not `ok`."""
+
+    index: int
+    time: float
+    process: str
+    operation: int
+    outcome: Outcome
+    result: Value = None
+    error: str | None = None
+
+
+class Observe(msgspec.Struct, frozen=True, tag="observe"):
+    """A host said something of itself: `values` holds only what it said now, not what it said before."""
+
+    index: int
+    time: float
+    host: str
+    incarnation: int
+    values: Mapping[str, Value]
+
+
+class Incident(msgspec.Struct, frozen=True, tag="incident"):
+    """The world did something: `kind` is kill, power-loss, restart, pause, resume, cut, heal, crash, calm, ...
+
+    `host` is the host it happened to, or None when it concerns the network or the whole run.
+    """
+
+    index: int
+    time: float
+    kind: str
+    host: str | None = None
+    detail: Mapping[str, Value] = {}
+
+
+Event: TypeAlias = Invoke | Complete | Observe | Incident
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One operation, from invocation to completion.
+
+    `invoked` and `completed` are event indices; `completed` is None while the operation is pending and for `info`, which is
+    pending for ever.  `invoked_at` and `completed_at` are virtual seconds, for people; for `info`, `completed_at` says when
+    the client gave up.
+    """
+
+    id: int
+    process: str
+    function: str
+    argument: Value
+    outcome: Outcome
+    result: Value
+    error: str | None
+    invoked: int
+    completed: int | None
+    invoked_at: float
+    completed_at: float | None
+
+    @property
+    def ok(self) -> bool:
+        """True if the client was told that it happened."""
+        return self.outcome is Outcome.OK
+
+    @property
+    def pending(self) -> bool:
+        """True if nobody knows whether it happened, so it may take effect at any later moment, or never."""
+        return self.outcome is Outcome.INFO
+
+    def describe(self) -> str:
+        """`c1 write(5) -> ok`, on one line."""
+        argument = "" if self.argument is None else render(self.argument)
+        end = {Outcome.OK: render(self.result), Outcome.FAIL: "fail", Outcome.INFO: "unknown"}[self.outcome]
+        why = f" ({self.error})" if self.error else ""
+        return f"{self.process} {self.function}({argument}) -> {end}{why}"
+
+
+def render(value: Value) -> str:
+    """A value as a person would write it: tuples without a lone trailing comma, long byte strings shortened."""
+    if isinstance(value, tuple) and type(value) is tuple:
+        return "(" + ", ".join(render(item) for item in value) + ")"
+    if isinstance(value, bytes) and len(value) > 8:
+        return value[:4].hex() + "..."
+    if isinstance(value, str) and len(value) > 60:
+        return repr(value[:28] + "..." + value[-28:])
+    return repr(value)
+
+
+class HistoryError(ValueError):
+    """A history that cannot have happened: says what is wrong, with which operation, and where it was read."""
+
+
+class History(Sequence[Event]):
+    """The events of one run, in order.  Immutable once made.
+
+    Building checks what must hold of any history: indices rise, times do not go backwards, a completion follows its
+    invocation, a process has at most one open operation.  Cost: one pass.
+
+    Raises:
+        HistoryError: the first of those rules that is broken, with the event and the operation.
+    """
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._events: tuple[Event, ...] = tuple(events)
+        self._operations = tuple(_pair(self._events))
+        self._by_id = {operation.id: operation for operation in self._operations}
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Operations in the order of their invocations.  One that never completed has outcome `info`."""
+        return self._operations
+
+    def operation(self, operation: int) -> Operation:
+        """The operation with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._by_id[operation]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Event, ...]: ...
+    def __getitem__(self, index: int | slice) -> Event | tuple[Event, ...]:
+        return self._events[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and self._events == other._events
+
+    def __hash__(self) -> int:
+        return hash(len(self._events))
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self._operations)} operations, {len(self._events)} events>"
+
+
+def _pair(events: tuple[Event, ...]) -> Iterator[Operation]:
+    """Operations from events, checking the rules of the class docstring on the way."""
+    invocations: dict[int, Invoke] = {}
+    completions: dict[int, Complete] = {}
+    open_operation: dict[str, int] = {}
+    last_index, last_time = -1, float("-inf")
+    for event in events:
+        if event.index <= last_index:
+            raise HistoryError(f"event {event.index} comes after event {last_index}: indices must rise")
+        if not event.time >= last_time:
+            raise HistoryError(
+                f"event {event.index} is at {event.time} s, after one at {last_time} s: time must not go backwards"
+            )
+        last_index, last_time = event.index, event.time
+        if isinstance(event, Invoke):
+            if event.operation in invocations:
+                raise HistoryError(f"operation {event.operation} of {event.process} is invoked twice (event {event.index})")
+            if event.process in open_operation:
+                raise HistoryError(
+                    f"{event.process} invokes {event.function} (event {event.index}) while its operation "
+                    f"{open_operation[event.process]} is still open: a process has one operation at a time"
+                )
+            invocations[event.operation] = event
+            open_operation[event.process] = event.operation
+        elif isinstance(event, Complete):
+            if open_operation.get(event.process) != event.operation:
+                raise HistoryError(
+                    f"event {event.index} completes operation {event.operation} of {event.process}, which is not open"
+                )
+            completions[event.operation] = event
+            # After `info` the process name is spent: its operation stays open for ever.
+            if event.outcome is not Outcome.INFO:
+                del open_operation[event.process]
+    for number, invoke in invocations.items():
+        yield operation_of(invoke, completions.get(number))
+
+
+def operation_of(invoke: Invoke, complete: Complete | None) -> Operation:
+    """The operation that these two events make; without a completion it is `info`."""
+    known = complete is not None and complete.outcome is not Outcome.INFO
+    return Operation(
+        id=invoke.operation,
+        process=invoke.process,
+        function=invoke.function,
+        argument=invoke.argument,
+        outcome=complete.outcome if complete is not None else Outcome.INFO,
+        result=complete.result if complete is not None else None,
+        error=complete.error if complete is not None else None,
+        invoked=invoke.index,
+        completed=complete.index if complete is not None and known else None,
+        invoked_at=invoke.time,
+        completed_at=complete.time if complete is not None else None,
+    )
