@@ -21,26 +21,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from enum import StrEnum
 from random import Random
 
 from ...properties.history import Value
 from .config import Config
-from .effects import Effects, HardState, Persist, Read, Saved
+from .effects import Committed, Effects, HardState, Persist, Read, Saved
 from .log import Log
 from .messages import Append, AppendReply, Entry, RaftMessage, VoteReply, VoteRequest
 from .progress import Progress
+from .role import Role
 
-__all__ = ["Raft", "Role"]
-
-
-class Role(StrEnum):
-    """What a member is at the moment."""
-
-    FOLLOWER = "follower"
-    PRE_CANDIDATE = "pre-candidate"
-    CANDIDATE = "candidate"
-    LEADER = "leader"
+__all__ = ["Raft"]
 
 
 class Raft:
@@ -49,11 +40,9 @@ class Raft:
     Public state, to be read only: `role`, `term`, `vote`, `leader` (None if unknown), `log`, `commit`.
     """
 
-    def __init__(
-        self, name: str, peers: Sequence[str], random: Random, now: float, saved: Saved, config: Config | None = None
-    ) -> None:
+    def __init__(self, name: str, peers: Sequence[str], random: Random, now: float, saved: Saved, config: Config) -> None:
         self.name = name
-        self.config = config or Config()
+        self.config = config
         self.role = Role.FOLLOWER
         self.term = saved.hard_state.term
         self.vote = saved.hard_state.vote
@@ -226,9 +215,8 @@ class Raft:
 
     def leader_is_alive(self) -> bool:
         """We lead, or have heard from a leader within the shortest election timeout."""
-        if self.role is Role.LEADER:
-            return True
-        return self.leader is not None and self._now - self._heard_leader < self.config.election_timeout[0]
+        silence = self._now - self._heard_leader
+        return self.role is Role.LEADER or (self.leader is not None and silence < self.config.election_timeout[0])
 
     def counts_vote(self, reply: VoteReply) -> bool:
         """The reply is a vote in the election that goes on now, not in an earlier one."""
@@ -389,7 +377,11 @@ class Raft:
     def _confirm_reads(self) -> None:
         confirmed = self.confirmed_round()
         while self._reads and self._reads[0][0] <= confirmed:
-            self._confirmed.append(self._reads.popleft()[1])
+            self.confirm_read(self._reads.popleft()[1])
+
+    def confirm_read(self, read: Read) -> None:
+        """The read may be answered when its index is applied."""
+        self._confirmed.append(read)
 
     # ---- effects
 
@@ -402,9 +394,12 @@ class Raft:
             hard_state = self._hard_state = HardState(self.term, self.vote)
         first, self._first_changed = self._first_changed, 0
         if first:
-            return Persist(hard_state, first, self.log.slice(first))
+            return Persist(hard_state, first, self.log.slice(first), self.log.summary(first))
         return Persist(hard_state) if hard_state is not None else None
 
-    def _take_committed(self) -> list[tuple[int, Entry]]:
-        first, self._delivered = self._delivered + 1, max(self.commit, self._delivered)
-        return list(enumerate(self.log.slice(first, self._delivered - first + 1), first)) if first <= self._delivered else []
+    def _take_committed(self) -> list[Committed]:
+        if self._delivered == self.commit:
+            return []
+        log, first = self.log, self._delivered + 1
+        self._delivered = self.commit
+        return [Committed(index, log.chain(index), log.entry(index)) for index in range(first, min(self.commit, log.last) + 1)]

@@ -9,7 +9,7 @@ import msgspec
 
 from .messages import Entry, RaftMessage
 
-__all__ = ["Effects", "HardState", "Persist", "Read", "Saved"]
+__all__ = ["Committed", "Effects", "HardState", "Persist", "Read", "Saved"]
 
 
 class HardState(msgspec.Struct, frozen=True, array_like=True):
@@ -23,12 +23,13 @@ class Persist(msgspec.Struct, frozen=True):
     """What to make durable, all of it or nothing.
 
     `hard_state` is None if it did not change.  `first` is 0 if the log did not change, else from index `first` (1 is the log's
-    first) on the log is exactly `entries`: what was there is truncated.
+    first) on the log is exactly `entries`: what was there is truncated.  `summary` is (term, chain) of each, for observers.
     """
 
     hard_state: HardState | None
     first: int = 0
     entries: tuple[Entry, ...] = ()
+    summary: tuple[tuple[int, str], ...] = ()
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -36,6 +37,14 @@ class Saved(msgspec.Struct, frozen=True):
 
     hard_state: HardState = HardState()
     entries: tuple[Entry, ...] = ()
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """An entry to apply.  `chain` is the hash of the log up to it."""
+
+    index: int
+    chain: str
+    entry: Entry
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -48,10 +57,10 @@ class Read(msgspec.Struct, frozen=True):
 class Effects(msgspec.Struct):
     """Everything since the last `take`: do `persist` first, the rest when it is durable.
 
-    `messages` are (receiver, message), `committed` (index, entry) in rising order without gaps, `reads` those confirmed.
+    `messages` are (receiver, message); `committed` is what is newly so, each index once, in order; `reads` are confirmed.
     """
 
     persist: Persist | None
     messages: list[tuple[str, RaftMessage]]
-    committed: list[tuple[int, Entry]]
+    committed: list[Committed]
     reads: list[Read]
