@@ -1,0 +1,340 @@
+"""Schedules as files: JSON that a person can read, edit and keep.
+
+::
+
+    {"format": "killpoint.schedule/1",
+     "scenario": "civictrust", "seed": 20261, "mutant": "ack-before-fsync", "budget": "quorum-safe",
+     "settings": {"batch": 1}, "noise": {}, "overrides": [],
+     "actions": [
+      {"at": 0.1, "client": "c1", "operation": "issue", "arguments": {"document": 3}},
+      {"at": 0.25, "fault": "power-loss", "target": "leader", "keep": "none", "duration": 1.0,
+       "boundary": {"host": "leader", "event": "disk:fsync", "ordinal": 2}}],
+     "failure": {"property": "Durable", "kind": "lost", "digest": "..."},
+     "made_by": {"killpoint": "0.1.0", "python": "3.13.0", "trio": "0.35.0"}, "code": "1f0c..."}
+
+Nothing in a file is ever evaluated or unpickled.  Reading says what is wrong with a file in one sentence with the line: not JSON, cut
+off, made by a newer Killpoint, an unknown fault, a field of the wrong type, times that go backwards.  Writing is atomic.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from ..properties.history import Value
+from .fault import Fault
+from .schedule import Action, Boundary, Call, DiskNoise, Inject, MessageNoise, Noise, Override, Schedule, TaskNoise
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+__all__ = ["FORMAT", "Failure", "Filed", "ScheduleError", "decode", "encode", "read", "write", "write_atomically"]
+
+FORMAT = "killpoint.schedule/1"
+MAX_BYTES = 20_000_000
+
+
+class ScheduleError(ValueError):
+    """A schedule file that cannot be used: one sentence with the file, the line and what to do."""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """How the schedule failed when it was filed: the property, the kind of evidence, the reason, and the run's digest."""
+
+    property: str
+    kind: str
+    reason: str
+    digest: str
+
+
+class Filed(msgspec.Struct, frozen=True):
+    """A schedule as it was found in a file, with what was noted about it."""
+
+    schedule: Schedule
+    failure: Failure | None = None
+    made_by: Mapping[str, str] = {}
+    code: str = ""
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run depends on."""
+    from importlib.metadata import version  # noqa: PLC0415  # slow, and needed only when a file is written
+
+    return {"killpoint": version("killpoint"), "python": platform.python_version(), "trio": version("trio")}
+
+
+# -- writing ----------------------------------------------------------------------------------------
+
+
+def encode(schedule: Schedule, *, failure: Failure | None = None, code: str = "") -> str:
+    """A schedule as JSON text, one action to a line."""
+    head: dict[str, object] = {
+        "format": FORMAT,
+        "scenario": schedule.scenario,
+        "mutant": schedule.mutant,
+        "seed": schedule.seed,
+        "budget": schedule.budget,
+        "settings": dict(schedule.settings),
+        "noise": msgspec.to_builtins(schedule.noise),
+    }
+    tail: dict[str, object] = {
+        "failure": msgspec.to_builtins(failure),
+        "made_by": versions(),
+        "code": code,
+    }
+    lines = [f" {json.dumps(key)}: {json.dumps(msgspec.to_builtins(value))}" for key, value in head.items()]
+    for key, items in (("overrides", schedule.overrides), ("actions", schedule.actions)):
+        rows = ",\n".join(f"  {json.dumps(_plain(item))}" for item in items)
+        lines.append(f' "{key}": [\n{rows}\n ]' if rows else f' "{key}": []')
+    lines += [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in tail.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _plain(item: Action | Override) -> object:
+    if not isinstance(item, Inject):
+        return msgspec.to_builtins(item)
+    fault = msgspec.to_builtins(item.fault)
+    plain: dict[str, object] = {"at": item.at, "fault": item.fault.kind(), **fault}
+    if item.boundary is not None:
+        plain["boundary"] = msgspec.to_builtins(item.boundary)
+    return plain
+
+
+def write(path: Path, schedule: Schedule, *, failure: Failure | None = None, code: str = "") -> None:
+    """Write a schedule file, atomically; makes the folder if need be."""
+    write_atomically(path, encode(schedule, failure=failure, code=code))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that its name holds either the old content or all of the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+# -- reading ----------------------------------------------------------------------------------------
+
+
+def read(path: Path, scenario: type[Scenario] | None = None) -> Filed:
+    """Read a schedule file; `scenario` gives operation arguments their declared types.
+
+    Raises:
+        ScheduleError: the file is missing, too large, or not a schedule that this version can run.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ScheduleError(f"{path} has {size:,} bytes: too large for a schedule ({MAX_BYTES:,} at most); is it another file?")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ScheduleError(f"{path} cannot be read: {error.strerror}") from error
+    return decode(raw, str(path), scenario)
+
+
+def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None) -> Filed:
+    """Decode a schedule.
+
+    Raises:
+        ScheduleError: see `read`.
+    """
+    try:
+        text = raw.decode()
+        document = json.loads(text, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise ScheduleError(f"{source}, line {raw[: error.start].count(10) + 1}: this is not UTF-8 text, so not a schedule") from None
+    except json.JSONDecodeError as error:
+        cut = "the file is cut off here" if error.pos >= len(text.rstrip()) else f"not JSON: {error.msg}"
+        raise ScheduleError(f"{source}, line {error.lineno}: {cut}") from None
+    except RecursionError:
+        raise ScheduleError(f"{source}: nested far too deeply for a schedule") from None
+    except ValueError as error:
+        raise ScheduleError(f"{source}: not a schedule: {error}") from None
+    return _Decoder(text, source, scenario).document(document)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that a schedule may hold")
+
+
+_Kind = TypeVar("_Kind")
+
+
+class _Decoder:
+    """Turns the parsed document into a schedule; knows where in the text everything stands."""
+
+    def __init__(self, text: str, source: str, scenario: type[Scenario] | None) -> None:
+        self._text = text
+        self._source = source
+        self._operations = scenario.operations() if scenario is not None else {}
+        self._places: dict[tuple[str, int], int] | None = None
+
+    def fail(self, message: str, key: str = "", number: int = -1) -> ScheduleError:
+        """The error, with the line of a top-level field or of the `number`-th item of one."""
+        if self._places is None:
+            self._places = _positions(self._text)
+        position = self._places.get((key, number))
+        line = "" if position is None else f", line {self._text.count(chr(10), 0, position) + 1}"
+        return ScheduleError(f"{self._source}{line}: {message}")
+
+    def document(self, document: object) -> Filed:
+        """The whole file."""
+        if not isinstance(document, dict) or not isinstance(document.get("format"), str):
+            raise self.fail('this is not a schedule: it has no "format"')
+        form = document["format"]
+        if form != FORMAT:
+            family, _, number = form.partition("/")
+            if family == FORMAT.partition("/")[0] and number.isdigit():
+                raise self.fail(f"made by a newer Killpoint (format {number}, this one reads 1): upgrade killpoint", "format")
+            raise self.fail(f"format {form[:40]!r} is not {FORMAT}", "format")
+        schedule = Schedule(
+            scenario=self._field(document, "scenario", str, None),
+            seed=self._field(document, "seed", int, None),
+            actions=self._actions(document),
+            noise=self._field(document, "noise", Noise, Noise()),
+            overrides=self._overrides(document),
+            settings=_frozen_map(self._field(document, "settings", dict, {})),
+            mutant=self._field(document, "mutant", str, "") or None,
+            budget=self._field(document, "budget", str, "quorum-safe"),
+        )
+        if schedule.budget not in ("quorum-safe", "unlimited"):
+            raise self.fail(f"budget {schedule.budget!r} is neither quorum-safe nor unlimited", "budget")
+        if not -(2**63) <= schedule.seed < 2**63:
+            raise self.fail("the seed must fit into 64 bits", "seed")
+        for name, amount in msgspec.structs.asdict(schedule.noise).items():
+            if not 0 <= amount < 1e6:
+                raise self.fail(f"noise {name} must be a small number, not {amount}", "noise")
+        failure = Failure("", "", "", "")
+        failure = self._field(document, "failure", Failure, failure)
+        made_by = self._field(document, "made_by", dict, {})
+        return Filed(
+            schedule,
+            failure if failure.property else None,
+            {str(name): str(text) for name, text in made_by.items()},
+            self._field(document, "code", str, ""),
+        )
+
+    def _field(self, document: dict[str, object], key: str, kind: type[_Kind], default: _Kind | None) -> _Kind:
+        """A top-level field; without a default it must be there."""
+        value = document.get(key)
+        if value is None:
+            if default is None:
+                raise self.fail(f'the schedule has no "{key}"')
+            return default
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise self.fail(f'"{key}": {error}', key) from None
+
+    def _actions(self, document: dict[str, object]) -> tuple[Action, ...]:
+        actions: list[Action] = []
+        for place, item in enumerate(self._field(document, "actions", list, [])):
+            try:
+                action = self._action(item)
+            except (msgspec.ValidationError, ValueError) as error:
+                raise self.fail(f"action {place}: {error}", "actions", place) from None
+            if not 0 <= action.at < 1e9:
+                raise self.fail(f"action {place} is at {action.at} s, which is no virtual time of a run", "actions", place)
+            if actions and action.at < actions[-1].at:
+                before = f"before the one above it at {actions[-1].at} s: times must not go backwards"
+                raise self.fail(f"action {place} is at {action.at} s, {before}", "actions", place)
+            actions.append(action)
+        return tuple(actions)
+
+    def _action(self, item: object) -> Action:
+        if not isinstance(item, dict):
+            raise ValueError("an action is an object")  # noqa: TRY004  # a ValueError is what the caller turns into a sentence
+        if "fault" not in item:
+            call = msgspec.convert(item, Call, strict=True)
+            spec = self._operations.get(call.operation)
+            types = spec.types if spec is not None else {}
+            arguments = {name: _typed(value, types.get(name)) for name, value in call.arguments.items()}
+            return msgspec.structs.replace(call, arguments=arguments)
+        fields = dict(item)
+        name = fields.pop("fault")
+        kind = Fault.registry.get(name) if isinstance(name, str) else None
+        if kind is None:
+            raise ValueError(f"unknown fault {str(name)[:40]!r}; known are {', '.join(sorted(Fault.registry))}")
+        at = msgspec.convert(fields.pop("at", None), float)
+        boundary = fields.pop("boundary", None)
+        unknown = sorted(set(fields) - set(kind.__struct_fields__))
+        if unknown:
+            raise ValueError(f"fault {name} has no field {unknown[0][:40]!r}; it has {', '.join(kind.__struct_fields__)}")
+        fault = msgspec.convert(fields, kind)
+        if not 0 <= fault.duration < 1e9:
+            raise ValueError(f"a duration of {fault.duration} s")
+        return Inject(at, fault, None if boundary is None else msgspec.convert(boundary, Boundary))
+
+    def _overrides(self, document: dict[str, object]) -> tuple[Override, ...]:
+        overrides: list[Override] = []
+        for place, item in enumerate(self._field(document, "overrides", list, [])):
+            try:
+                overrides.append(msgspec.convert(item, MessageNoise | TaskNoise | DiskNoise))  # type: ignore[arg-type]  # a union
+            except msgspec.ValidationError as error:
+                raise self.fail(f"override {place}: {error}", "overrides", place) from None
+        return tuple(overrides)
+
+
+def _typed(value: object, annotation: object) -> Value:
+    """An operation's argument, as its annotation says; without one, lists become tuples."""
+    if annotation is None or isinstance(annotation, str):
+        return _frozen(value)
+    return msgspec.convert(value, annotation)  # type: ignore[call-overload, no-any-return]  # annotations are types
+
+
+def _frozen(value: object) -> Value:
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        raise ValueError("an object cannot stand for a value here: use a list")  # noqa: TRY004  # see _action
+    return value
+
+
+def _frozen_map(values: dict[str, object]) -> dict[str, Value]:
+    return {str(name): _frozen(value) for name, value in values.items()}
+
+
+def _positions(text: str) -> dict[tuple[str, int], int]:
+    """Offsets of the top-level fields of a JSON object, and of the items of those that are arrays."""
+    scan = json.JSONDecoder().raw_decode
+    found: dict[tuple[str, int], int] = {}
+
+    def skip(position: int, characters: str) -> int:
+        while position < len(text) and text[position] in characters:
+            position += 1
+        return position
+
+    blank = " \t\r\n"
+    try:
+        position = skip(text.index("{") + 1, blank)
+        while text[position] != "}":
+            key, position = scan(text, position)
+            position = skip(position, blank + ":")
+            found[str(key), -1] = position
+            if text[position] == "[":
+                item = skip(position + 1, blank)
+                for number in count():
+                    if text[item] == "]":
+                        break
+                    found[str(key), number] = item
+                    item = skip(scan(text, item)[1], blank + ",")
+            position = skip(scan(text, position)[1], blank + ",")
+    except (ValueError, IndexError, RecursionError):
+        pass
+    return found

@@ -1,0 +1,237 @@
+"""A disk that separates what was written from what is durable.
+
+Every file has two images: the **cached** one, which programs read, and the **durable** one, which is on the platter.  A write goes to
+the cached image and stays pending; `fsync` applies what is pending to the durable image.  Names are apart from contents: creating,
+renaming and removing are pending directory operations until `fsync_directory`, and a file whose name was never made durable is gone
+after a power loss however often its content was synced (ext4 without its heuristics; what POSIX promises and no more).
+
+When a process is killed the kernel survives, so nothing is lost.  A **power loss** leaves the durable image plus some of what was
+pending, in units of a 512-byte sector of one write, one truncation, or one directory operation:
+
+==================  ==========================================================================================================
+`none`, `all`       nothing that was pending; everything
+`prefix:3`          the first three units, in the order in which they were issued
+`subset:77`         a pseudo-random half of the units, chosen by the number; directory operations keep their order, so the
+                    first one lost takes the later ones with it (a journalled file system)
+`units:0,2`         exactly these
+==================  ==========================================================================================================
+
+Sectors tear independently, so a record that spans two of them can survive in half.  See Pillai et al., "All File Systems Are Not
+Created Equal" (OSDI 2014), for what real file systems do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from .noise import keyed_bytes
+
+__all__ = ["SECTOR", "DiskImage", "parse_keep"]
+
+SECTOR = 512
+"""Bytes; writes are atomic within one."""
+
+
+class _Inode:
+    """One file: its two images and the writes between them, as (number, offset, data or None for a truncation to offset)."""
+
+    __slots__ = ("cached", "durable", "pending")
+
+    def __init__(self) -> None:
+        self.cached = bytearray()
+        self.durable = bytearray()
+        self.pending: list[tuple[int, int, bytes | None]] = []
+
+
+_NameChange = tuple[int, dict[str, _Inode | None], frozenset[str]]
+"""Number, new bindings (None removes), and the directories it touches."""
+
+
+class DiskImage:
+    """The state of one disk.  Synchronous and pure of time: `SimDisk` in `machine.py` puts it behind the Host protocol."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, _Inode] = {}
+        self._durable_names: dict[str, _Inode] = {}
+        self._changes: list[_NameChange] = []
+        self._numbers = count()
+
+    def _file(self, path: str) -> _Inode:
+        try:
+            return self._names[path]
+        except KeyError:
+            raise FileNotFoundError(f"no file {path!r} on this disk") from None
+
+    def _rebind(self, bindings: dict[str, _Inode | None]) -> None:
+        _apply(self._names, bindings)
+        self._changes.append((next(self._numbers), bindings, frozenset(map(_directory, bindings))))
+
+    def read(self, path: str) -> bytes:
+        """The cached content."""
+        return bytes(self._file(path).cached)
+
+    def size(self, path: str) -> int:
+        """Bytes in the cached content."""
+        return len(self._file(path).cached)
+
+    def write(self, path: str, offset: int | None, data: bytes) -> None:
+        """Write at `offset`, or at the end if it is None; creates the file."""
+        inode = self._names.get(path)
+        if inode is None:
+            inode = _Inode()
+            self._rebind({path: inode})
+        if offset is None:
+            offset = len(inode.cached)
+        _put(inode.cached, offset, data)
+        inode.pending.append((next(self._numbers), offset, bytes(data)))
+
+    def truncate(self, path: str, size: int) -> None:
+        """Cut, or extend with zeros."""
+        inode = self._file(path)
+        _put(inode.cached, size, None)
+        inode.pending.append((next(self._numbers), size, None))
+
+    def fsync(self, path: str) -> None:
+        """Make the content durable."""
+        inode = self._file(path)
+        for _, offset, data in inode.pending:
+            _put(inode.durable, offset, data)
+        inode.pending.clear()
+
+    def fsync_directory(self, path: str) -> None:
+        """Make the names in a directory durable, with all directory operations issued before (the journal is ordered)."""
+        last = max((i for i, change in enumerate(self._changes) if path in change[2]), default=-1)
+        for _, bindings, _ in self._changes[: last + 1]:
+            _apply(self._durable_names, bindings)
+        del self._changes[: last + 1]
+
+    def rename(self, source: str, target: str) -> None:
+        """Atomic: after a power loss either both names changed or neither."""
+        self._rebind({source: None, target: self._file(source)})
+
+    def remove(self, path: str) -> None:
+        """Remove the name; the content goes with it."""
+        self._file(path)
+        self._rebind({path: None})
+
+    def exists(self, path: str) -> bool:
+        """True if the name is bound."""
+        return path in self._names
+
+    def list(self, path: str) -> Sequence[str]:
+        """The names directly below a directory, sorted."""
+        prefix = f"{path}/" if path else ""
+        below = (name[len(prefix) :] for name in self._names if name.startswith(prefix))
+        return sorted({name.split("/", 1)[0] for name in below})
+
+    @property
+    def pending(self) -> int:
+        """How many units a power loss could lose now."""
+        return len(self._units())
+
+    def _units(self) -> list[tuple[int, int, str]]:
+        """All pending units in the order of issue, as (number, part, kind)."""
+        units: list[tuple[int, int, str]] = [(number, 0, "name") for number, _, _ in self._changes]
+        for inode in self._inodes():
+            for number, offset, data in inode.pending:
+                units.extend((number, part, "data") for part in range(len(_sectors(offset, data))))
+        return sorted(units)
+
+    def _inodes(self) -> list[_Inode]:
+        """Every file that a name, cached or durable, or a pending change of names refers to."""
+        found = {id(inode): inode for inode in (*self._names.values(), *self._durable_names.values())}
+        for _, bindings, _ in self._changes:
+            found.update((id(inode), inode) for inode in bindings.values() if inode is not None)
+        return list(found.values())
+
+    def power_loss(self, keep: str) -> tuple[int, int]:
+        """Lose power: afterwards the disk holds what was durable and the kept units.  Returns (kept, pending) counts."""
+        units = self._units()
+        kept = _kept(units, keep)
+        inodes = self._inodes()
+        for _, bindings, _ in (change for change in self._changes if (change[0], 0) in kept):
+            _apply(self._durable_names, bindings)
+        for inode in inodes:
+            for number, offset, data in inode.pending:
+                for part, (start, piece) in enumerate(_sectors(offset, data)):
+                    if (number, part) in kept:
+                        _put(inode.durable, start, piece)
+            inode.pending.clear()
+            inode.cached = bytearray(inode.durable)
+        self._names = dict(self._durable_names)
+        self._changes.clear()
+        return len(kept), len(units)
+
+
+def parse_keep(keep: str) -> tuple[str, tuple[int, ...]]:
+    """Split `subset:77` into its word and numbers.
+
+    Raises:
+        ValueError: it is none of the forms in the module docstring.
+    """
+    word, _, rest = keep.partition(":")
+    numbers = tuple(int(item) for item in rest.split(",")) if rest else ()
+    forms = {"none": 0, "all": 0, "prefix": 1, "subset": 1}
+    if any(number < 0 for number in numbers) or (word != "units" and forms.get(word) != len(numbers)):
+        raise ValueError(f"{keep!r} does not say what a power loss keeps: none, all, prefix:N, subset:N or units:N,N,...")
+    return word, numbers
+
+
+def _kept(units: list[tuple[int, int, str]], keep: str) -> set[tuple[int, int]]:
+    """Which units survive."""
+    word, numbers = parse_keep(keep)
+    if word == "none":
+        chosen = [False] * len(units)
+    elif word == "all":
+        chosen = [True] * len(units)
+    elif word == "prefix":
+        chosen = [place < numbers[0] for place in range(len(units))]
+    elif word == "units":
+        chosen = [place in numbers for place in range(len(units))]
+    else:
+        coins = keyed_bytes(numbers[0], "power-loss")
+        chosen = [bool(coins[place // 8 % 32] >> place % 8 & 1) for place in range(len(units))]
+    kept, journal_intact = set(), True
+    for (number, part, kind), survives in zip(units, chosen, strict=True):
+        if kind == "name":
+            journal_intact = journal_intact and survives
+            survives = journal_intact  # noqa: PLW2901  # directory operations survive as a prefix
+        if survives:
+            kept.add((number, part))
+    return kept
+
+
+def _sectors(offset: int, data: bytes | None) -> list[tuple[int, bytes | None]]:
+    """A write cut at sector boundaries; a truncation is one unit."""
+    if data is None:
+        return [(offset, None)]
+    pieces: list[tuple[int, bytes | None]] = []
+    position = 0
+    while position < len(data):
+        step = SECTOR - (offset + position) % SECTOR
+        pieces.append((offset + position, data[position : position + step]))
+        position += step
+    return pieces
+
+
+def _put(image: bytearray, offset: int, data: bytes | None) -> None:
+    """Write into an image, filling a gap with zeros; without data, set the length."""
+    if len(image) < offset:
+        image.extend(bytes(offset - len(image)))
+    if data is None:
+        del image[offset:]
+    else:
+        image[offset : offset + len(data)] = data
+
+
+def _apply(names: dict[str, _Inode], bindings: dict[str, _Inode | None]) -> None:
+    for path, inode in bindings.items():
+        if inode is None:
+            names.pop(path, None)
+        else:
+            names[path] = inode
+
+
+def _directory(path: str) -> str:
+    return path.rpartition("/")[0]

@@ -1,0 +1,339 @@
+"""A simulated machine, and the handles by which its program touches the world.
+
+`Machine` is what survives a kill: name, disk, counters of boundaries, what was last observed.  Each incarnation of its program gets
+fresh handles (`SimHost`, `SimDisk`), which know whether they are still the living ones.  After a kill the old handles are **fenced**:
+whatever still holds them (the rest of a task's step, a `finally` that runs when frames are freed) can touch nothing.
+
+Boundaries are crossed here: every send, delivery, disk operation and kill point counts one, *before* it takes effect, and asks the
+world whether an action was waiting for it.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from math import inf
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+import outcome
+import trio
+from trio.lowlevel import Abort, Task, checkpoint, current_task, wait_task_rescheduled
+
+from ..properties.history import Value
+from .disk import DiskImage
+from .noise import keyed_integer
+from .trio_driver import Engine, HostClock
+
+if TYPE_CHECKING:
+    from .world import World
+
+__all__ = ["Armed", "Delivery", "Machine", "SimDisk", "SimHost", "UnknownHost"]
+
+PLAIN, REQUEST, REPLY = 0, 1, 2
+
+
+class UnknownHost(LookupError):  # noqa: N818  # what resolvers call it
+    """A message was sent to a name that no host of this world has."""
+
+
+class Armed:
+    """An action that waits for a boundary: strikes at the `remaining`-th crossing of `event` from now."""
+
+    __slots__ = ("event", "remaining", "strike")
+
+    def __init__(self, event: str, remaining: int, strike: Callable[[], None]) -> None:
+        self.event = event
+        self.remaining = remaining
+        self.strike = strike
+
+
+class Machine:
+    """One machine of the world.  `role` is "system", "client" or "outsider"."""
+
+    def __init__(self, world: World, name: str, index: int, role: str, program: Callable[[SimHost], Awaitable[None]]) -> None:
+        self.world = world
+        self.name = name
+        self.index = index
+        self.role = role
+        self.program = program
+        self.handle_type: type[SimHost] = SimHost
+        self.disk = DiskImage()
+        self.incarnation = 0
+        self.handle: SimHost | None = None
+        self.engine: Engine | None = None
+        self.paused = False
+        self.observed: dict[str, Value] = {}
+        self.held: deque[Delivery] = deque()
+        self.crossings: dict[str, int] = {}
+        self.armed: list[Armed] = []
+        self.wake_at = inf
+        self.wake_ticket = 0
+        self.sends = 0
+        self.deliveries = 0
+        self.disk_operations = 0
+        self.batches = 0
+        self.send_time = -1.0
+        self.send_ordinals: dict[str, int] = {}
+
+    @property
+    def alive(self) -> bool:
+        """True while a program runs here, paused or not."""
+        return self.handle is not None
+
+    def boot(self) -> None:
+        """Begin a new incarnation of the program; it runs at the machine's next slice."""
+        self.incarnation += 1
+        self.batches = 0
+        self.observed = {}
+        handle = self.handle = self.handle_type(self)
+        world = self.world
+        self.engine = Engine(lambda: self.program(handle), HostClock(world.read_clock))
+
+    def count(self, event: str) -> None:
+        """Count a crossing of a named boundary (kill points and disk operations by name)."""
+        self.crossings[event] = self.crossings.get(event, 0) + 1
+
+
+class Delivery(msgspec.Struct):
+    """A message on its way and, once delivered, what `receive` returns."""
+
+    sender: str
+    to: str
+    body: Value
+    form: int
+    request: int
+    index: int
+    sent: float
+    receiver: SimHost | None = None
+
+    def reply(self, body: Value) -> None:
+        """Answer a request; a plain message is answered plainly."""
+        receiver = self.receiver
+        if receiver is None:
+            raise RuntimeError(f"a message to {self.to} cannot be answered before it was delivered")
+        if self.form == REQUEST:
+            receiver.transmit(self.sender, body, REPLY, self.request)
+        else:
+            receiver.transmit(self.sender, body, PLAIN, 0)
+
+    def __repr__(self) -> str:
+        return f"<message {self.sender} -> {self.to}: {self.body!r}>"
+
+
+async def _never() -> None:
+    """Stop here for ever: what a dead program does."""
+    await wait_task_rescheduled(lambda _: Abort.FAILED)
+
+
+class SimHost:
+    """The Host protocol over a simulated machine, for one incarnation."""
+
+    __slots__ = ("_inbox", "_machine", "_random", "_replies", "_requests", "_waiting", "disk", "incarnation", "name", "peers", "world")
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.world = machine.world
+        self.name = machine.name
+        self.incarnation = machine.incarnation
+        self.peers = tuple(name for name in machine.world.system if name != machine.name)
+        self.disk = SimDisk(self, machine)
+        self._inbox: deque[Delivery] = deque()
+        self._waiting: deque[Task] = deque()
+        self._replies: dict[int, Task | None] = {}
+        self._requests = machine.incarnation << 32
+        self._random: Random | None = None
+
+    @property
+    def random(self) -> Random:
+        """Entropy of this incarnation."""
+        if self._random is None:
+            self._random = Random(keyed_integer(self.world.seed, "host", self.name, self.incarnation))
+        return self._random
+
+    @property
+    def settings(self) -> dict[str, Value]:
+        """The scenario's parameters."""
+        return dict(self.world.settings)
+
+    @property
+    def fenced(self) -> bool:
+        """True once the incarnation that this handle belongs to is dead."""
+        return self._machine.handle is not self
+
+    # -- messages ---------------------------------------------------------------------------------
+
+    def send(self, to: str, body: Value) -> None:
+        """Send a plain message; see the Host protocol."""
+        self.transmit(to, body, PLAIN, 0)
+
+    def transmit(self, to: str, body: Value, form: int, request: int) -> None:
+        """Hand a message of any form to the network, unless this incarnation is dead."""
+        machine = self._machine
+        if machine.handle is not self:
+            return
+        machine.sends += 1
+        if machine.armed:
+            machine.world.cross(machine, "send")
+            if machine.handle is not self:
+                return
+        machine.world.network.send(machine, to, body, form, request)
+
+    async def receive(self) -> Delivery:
+        """The next message; see the Host protocol."""
+        if self._inbox and self._machine.handle is self:
+            await checkpoint()
+            if self._inbox:
+                return self._inbox.popleft()
+        task = current_task()
+        waiting = self._waiting
+        waiting.append(task)
+
+        def abort(_: object) -> Abort:
+            waiting.remove(task)
+            return Abort.SUCCEEDED
+
+        return await wait_task_rescheduled(abort)  # type: ignore[no-any-return]  # `arrive` wakes it with a Delivery
+
+    def arrive(self, message: Delivery) -> bool:
+        """A message came in.  True if some task of the host was waiting for it."""
+        message.receiver = self
+        engine = self._machine.engine
+        assert engine is not None
+        if message.form == REPLY:
+            task = self._replies.get(message.request)
+            if task is None:
+                return False
+            self._replies[message.request] = None
+            engine.reschedule(task, outcome.Value(message.body))
+            return True
+        if self._waiting:
+            engine.reschedule(self._waiting.popleft(), outcome.Value(message))
+            return True
+        self._inbox.append(message)
+        return False
+
+    async def request(self, to: str, body: Value, *, timeout: float) -> Value:
+        """Send and wait for the reply; see the Host protocol."""
+        self._requests += 1
+        number = self._requests
+        with trio.fail_after(timeout):
+            self.transmit(to, body, REQUEST, number)
+            replies = self._replies
+            replies[number] = current_task()
+
+            def abort(_: object) -> Abort:
+                replies[number] = None
+                return Abort.SUCCEEDED
+
+            try:
+                return await wait_task_rescheduled(abort)
+            finally:
+                del replies[number]
+
+    # -- telling the world ------------------------------------------------------------------------
+
+    def observe(self, **values: Value) -> None:
+        """Tell the world something of this host; see the Host protocol."""
+        machine = self._machine
+        if machine.handle is self:
+            machine.observed.update(values)
+            machine.world.observed(machine, values)
+
+    async def killpoint(self, name: str) -> None:
+        """A place at which an action may strike; see the Host protocol."""
+        machine = self._machine
+        if machine.handle is self:
+            machine.count(name)
+            machine.world.passed_killpoint(machine, name)
+            if machine.armed:
+                machine.world.cross(machine, name)
+        if machine.handle is not self:
+            await _never()
+
+    def __repr__(self) -> str:
+        return f"<host {self.name}, incarnation {self.incarnation}{', dead' if self.fenced else ''}>"
+
+
+class SimDisk:
+    """The Disk protocol over a machine's disk image, for one incarnation.
+
+    Each operation is a checkpoint, then a boundary, then takes effect: one that was cancelled did not happen.
+    """
+
+    __slots__ = ("_host", "_image", "_machine")
+
+    def __init__(self, host: SimHost, machine: Machine) -> None:
+        self._host = host
+        self._machine = machine
+        self._image = machine.disk
+
+    async def _cross(self, operation: str, path: str, data: bytes = b"", offset: int = 0) -> None:
+        """Take the operation's time, count the boundary; returns only if the host still lives."""
+        machine, host = self._machine, self._host
+        if machine.handle is host:
+            latency = machine.world.noise.disk(machine.name, machine.disk_operations + 1)
+            if latency > 0.0:
+                await trio.sleep(latency)
+            else:
+                await checkpoint()
+        if machine.handle is host:
+            machine.disk_operations += 1
+            machine.count(f"disk:{operation}")
+            if machine.armed:
+                machine.world.cross(machine, "disk", f"disk:{operation}")
+        if machine.handle is not host:
+            await _never()
+        machine.world.disk_operation(machine, operation, path, len(data), offset, crc32(data))
+
+    async def read(self, path: str) -> bytes:
+        """The whole content."""
+        await self._cross("read", path)
+        return self._image.read(path)
+
+    async def write(self, path: str, data: bytes, offset: int = 0) -> None:
+        """Overwrite from `offset` on."""
+        await self._cross("write", path, data, offset)
+        self._image.write(path, offset, data)
+
+    async def append(self, path: str, data: bytes) -> None:
+        """Write at the end."""
+        await self._cross("append", path, data)
+        self._image.write(path, None, data)
+
+    async def truncate(self, path: str, size: int) -> None:
+        """Cut or extend."""
+        await self._cross("truncate", path, offset=size)
+        self._image.truncate(path, size)
+
+    async def fsync(self, path: str) -> None:
+        """Make content durable."""
+        await self._cross("fsync", path)
+        self._image.fsync(path)
+
+    async def fsync_directory(self, path: str = "") -> None:
+        """Make names durable."""
+        await self._cross("fsync_directory", path)
+        self._image.fsync_directory(path)
+
+    async def rename(self, source: str, target: str) -> None:
+        """Atomically rename."""
+        await self._cross("rename", f"{source} -> {target}")
+        self._image.rename(source, target)
+
+    async def remove(self, path: str) -> None:
+        """Remove the name."""
+        await self._cross("remove", path)
+        self._image.remove(path)
+
+    async def exists(self, path: str) -> bool:
+        """True if there is such a file."""
+        await self._cross("exists", path)
+        return self._image.exists(path)
+
+    async def list(self, path: str = "") -> Sequence[str]:
+        """The names in a directory, sorted."""
+        await self._cross("list", path)
+        return self._image.list(path)

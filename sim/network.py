@@ -1,0 +1,144 @@
+"""The network: directed links with a base latency, noise, and cuts.
+
+A message is decided once, when it is sent: its latency, whether it is lost, whether a second copy follows.  It is then an event in
+the world's heap, ordered by (time, sender, the sender's own count of sends).  A **cut** is directed and counted, so that overlapping
+partitions end independently; a message is lost if its link is cut when it is sent or when it arrives.
+
+At noise 0 every link has the same latency, nothing is lost, and messages on a link keep their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..properties.history import Value
+from .payload import encode
+from .machine import Delivery, UnknownHost
+
+if TYPE_CHECKING:
+    from .machine import Machine
+    from .world import World
+
+__all__ = ["LATENCY", "Network"]
+
+LATENCY = 0.001
+"""Base latency of every link, in seconds."""
+
+Link = tuple[str, str]
+
+
+class Network:
+    """All links between the machines of one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._cuts: dict[Link, int] = {}
+        self.latency = LATENCY
+        self.sent = 0
+        self.delivered = 0
+        self.dropped = 0
+
+    # -- cuts -------------------------------------------------------------------------------------
+
+    def cut(self, links: Iterable[Link]) -> None:
+        """Cut directed links, once more each."""
+        for link in links:
+            self._cuts[link] = self._cuts.get(link, 0) + 1
+
+    def heal(self, links: Iterable[Link]) -> None:
+        """End one cut of each link."""
+        for link in links:
+            left = self._cuts.get(link, 0) - 1
+            if left > 0:
+                self._cuts[link] = left
+            else:
+                self._cuts.pop(link, None)
+
+    def heal_all(self) -> None:
+        """End every cut."""
+        self._cuts.clear()
+
+    def is_cut(self, sender: str, to: str) -> bool:
+        """True while nothing passes from `sender` to `to`."""
+        return (sender, to) in self._cuts
+
+    @property
+    def cuts(self) -> tuple[Link, ...]:
+        """The links that are cut now, sorted."""
+        return tuple(sorted(self._cuts))
+
+    # -- messages ---------------------------------------------------------------------------------
+
+    def send(self, machine: Machine, to: str, body: Value, form: int, request: int) -> None:
+        """Put a message on its link."""
+        world = self._world
+        target = world.machines.get(to)
+        if target is None:
+            raise UnknownHost(f"{machine.name} sends to {to!r}, but this world has only {', '.join(world.machines)}")
+        payload = encode(body, machine.name, to)
+        self.sent += 1
+        now = world.now
+        world.index = index = world.index + 1
+        world.note((1, now, machine.index, target.index, machine.sends, form, payload))
+        message = Delivery(machine.name, to, body, form, request, index, now)
+        if world.trace is not None:
+            world.traced(index, "send", machine.name, None, {"to": to, "body": body, "boundary": machine.sends})
+        if self._cuts and (machine.name, to) in self._cuts:
+            self._drop(message, "cut")
+            return
+        noise = world.noise
+        if noise.quiet:
+            world.schedule_delivery(now + self.latency, machine.index, machine.sends, message, target)
+            return
+        if machine.send_time != now:
+            machine.send_time = now
+            machine.send_ordinals.clear()
+        ordinal = machine.send_ordinals.get(to, 0)
+        machine.send_ordinals[to] = ordinal + 1
+        fate = noise.message(machine.name, to, machine.incarnation, now, ordinal, self.latency)
+        if fate.drop:
+            self._drop(message, "lost")
+            return
+        arrives = now + self.latency + fate.delay
+        world.schedule_delivery(arrives, machine.index, machine.sends, message, target)
+        if fate.duplicate is not None:
+            copy = Delivery(machine.name, to, body, form, request, index, now)
+            # Half a count later: unique, and after the message itself should both arrive at once.
+            world.schedule_delivery(arrives + fate.duplicate, machine.index, machine.sends + 0.5, copy, target)
+
+    def deliver(self, message: Delivery, target: Machine) -> None:
+        """A message has crossed its link."""
+        world = self._world
+        if self._cuts and (message.sender, message.to) in self._cuts:
+            self._drop(message, "cut")
+            return
+        handle = target.handle
+        if handle is None:
+            self._drop(message, "dead")
+            return
+        if target.paused:
+            target.held.append(message)
+            return
+        target.deliveries += 1
+        if target.armed:
+            world.cross(target, "deliver")
+            if target.handle is not handle:
+                self._drop(message, "dead")
+                return
+        self.delivered += 1
+        world.index = index = world.index + 1
+        world.note((2, world.now, message.index, target.index))
+        if world.trace is not None:
+            detail = {"sender": message.sender, "body": message.body, "sent": message.sent, "boundary": target.deliveries}
+            world.traced(index, "deliver", message.to, message.index, detail)
+        if handle.arrive(message):
+            world.run(target)
+
+    def _drop(self, message: Delivery, why: str) -> None:
+        world = self._world
+        self.dropped += 1
+        world.index = index = world.index + 1
+        world.note((3, world.now, message.index, why))
+        if world.trace is not None:
+            world.traced(index, "drop", message.to, message.index, {"sender": message.sender, "body": message.body, "why": why})

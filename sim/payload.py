@@ -1,0 +1,78 @@
+"""Message bodies: immutable values, encoded canonically.
+
+Hosts share an interpreter, so a list that is sent and changed afterwards would change inside its receiver, which no network does.
+Bodies must therefore be immutable all the way down.  What a type promises by its annotations is looked at once per type: a frozen
+struct of numbers costs one dictionary look-up per message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import Enum
+from typing import get_type_hints
+
+import msgspec
+
+from ..properties.history import Value
+
+__all__ = ["encode"]
+
+_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+_open_fields: dict[type, tuple[str, ...] | None] = {}
+"""Per type, the fields whose values have to be looked at each time; None for a type that is not immutable."""
+
+
+def encode(body: Value, sender: str, to: str) -> bytes:
+    """The canonical bytes of a message body.
+
+    Raises:
+        TypeError: it is, or holds, something mutable, or something that has no canonical form.
+    """
+    if not _immutable(body):
+        raise TypeError(
+            f"the message from {sender} to {to} holds something that could change after it was sent: {body!r}; "
+            "send None, numbers, strings, bytes, tuples, enums, frozen dataclasses or frozen msgspec structs"
+        )
+    try:
+        return _encode(body)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise TypeError(f"the message from {sender} to {to} has no canonical form: {error}: {body!r}") from error
+
+
+def _immutable(value: Value) -> bool:
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if kind is tuple or kind is frozenset:
+        return all(map(_immutable, value))  # type: ignore[call-overload]  # it is iterable
+    try:
+        fields = _open_fields[kind]
+    except KeyError:
+        fields = _open_fields[kind] = _fields_to_check(kind)
+    if fields is None:
+        return False
+    return not fields or all(_immutable(getattr(value, name)) for name in fields)
+
+
+def _fields_to_check(kind: type) -> tuple[str, ...] | None:
+    """Fields that are not annotated as scalars; None if the type is not frozen."""
+    if issubclass(kind, Enum):
+        return ()
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return tuple(kind._fields)
+    if issubclass(kind, msgspec.Struct):
+        frozen, names = kind.__struct_config__.frozen, kind.__struct_fields__
+    elif dataclasses.is_dataclass(kind):
+        frozen = kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # what @dataclass leaves there
+        names = tuple(field.name for field in dataclasses.fields(kind))
+    else:
+        return None
+    if not frozen:
+        return None
+    try:
+        hints = get_type_hints(kind)
+    except (NameError, TypeError):
+        hints = {}
+    return tuple(name for name in names if hints.get(name) not in _SCALARS)

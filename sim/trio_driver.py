@@ -1,0 +1,349 @@
+"""Driving trio: one runner per host, stepped synchronously.
+
+trio's event loop is a generator, `unrolled_run`, that yields how long it could sleep and is sent the I/O events that came
+meanwhile.  trio's own `run` and guest mode drive it against the operating system; we drive it against virtual time.  A **slice**
+of a host sends into its generator until nothing in it is runnable; then control is back with the world's event heap.  There are
+no threads, no descriptors and no epoll: the I/O manager and the wake-up socket pair are replaced by null objects.
+
+What trio keeps per thread (which runner is current, async generator hooks, sniffio's marker) is swapped at each slice, and all of
+it is put back when the outermost call returns, so a simulation can be stepped from inside another event loop.
+
+A host that is killed is never sent to again: its frames stay where they are and not one line of clean-up code runs.  To stop a
+host from *within* its own slice, the batch of runnable tasks that trio is working through is emptied; trio hands us that very list
+when it asks for the tasks to be shuffled, which is also where task order is decided.
+
+**Every private name of trio that Killpoint uses is used in this module and nowhere else**; `tests/sim/test_trio_driver.py` says
+which one moved when one does.  Checked against trio 0.35.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import warnings
+from collections.abc import Awaitable, Callable, Generator
+from itertools import count
+from math import inf
+from types import CodeType, CoroutineType, FrameType
+
+import outcome
+import sniffio
+import trio
+from trio._core import _run
+from trio._core._asyncgens import AsyncGenerators
+from trio._core._entry_queue import EntryQueue
+from trio._core._instrumentation import Instruments
+from trio._core._ki import KIManager
+from trio._core._run import GLOBAL_RUN_CONTEXT, Deadlines, Runner, Task, unrolled_run
+
+__all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
+
+Batch = list[Task]
+
+
+class HostClock(trio.abc.Clock):
+    """A host's clock: reads the world's virtual time and remembers the next deadline that trio asked about."""
+
+    __slots__ = ("deadline", "read")
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self.read = read
+        self.deadline = inf
+
+    def start_clock(self) -> None:
+        """Nothing to start: virtual time runs by itself."""
+
+    def current_time(self) -> float:
+        """Virtual seconds since the world began."""
+        return self.read()
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Seconds until a deadline; keeps it for the driver, which needs the instant and not the difference."""
+        self.deadline = deadline
+        return deadline - self.read()
+
+
+class _NoIO:
+    """An I/O manager without I/O."""
+
+    def process_events(self, events: object) -> None:
+        pass
+
+    def force_wakeup(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _NoKI(KIManager):
+    """Control-C belongs to whoever drives the world, never to a host."""
+
+    def install(self, deliver_cb: object, restrict_keyboard_interrupt_to_checkpoints: bool) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _ParkedWakeup:
+    """Stands in for the socket pair by which other threads wake a trio loop: here it wakes the entry-queue task directly."""
+
+    def __init__(self) -> None:
+        self.parked: Task | None = None
+        self.rung = False
+
+    async def wait_woken(self) -> None:
+        if not self.rung:
+            self.parked = trio.lowlevel.current_task()
+
+            def abort(_: object) -> trio.lowlevel.Abort:
+                self.parked = None
+                return trio.lowlevel.Abort.SUCCEEDED
+
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        self.rung = False
+
+    def wakeup_thread_and_signal_safe(self) -> None:
+        if self.parked is not None:
+            task, self.parked = self.parked, None
+            self.runner.reschedule(task, outcome.Value(None))
+        else:
+            self.rung = True
+
+    runner: Runner
+
+    def wakeup_on_signals(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _OrderedDeadlines(Deadlines):
+    """trio breaks ties between deadlines by memory address; this breaks them by order of arrival."""
+
+    __slots__ = ("_arrival",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrival = count()
+
+    def add(self, deadline: float, cancel_scope: trio.CancelScope) -> None:
+        _run.heappush(self._heap, (deadline, next(self._arrival), cancel_scope))
+        self._active += 1
+
+
+class TaskTrap:
+    """Takes the place of trio's random source: trio shows it every batch of runnable tasks before running it.
+
+    `batch` is the live list that trio pops tasks from, last first; `order` is asked to arrange batches of more than one.
+    """
+
+    __slots__ = ("batch", "order")
+
+    def __init__(self, order: Callable[[Batch], None]) -> None:
+        self.batch: Batch = []
+        self.order = order
+
+    def shuffle(self, batch: Batch) -> None:
+        """Called by trio with the runnable tasks sorted by age."""
+        self.batch = batch
+        if len(batch) > 1:
+            batch.reverse()
+            self.order(batch)
+
+
+_NO_EVENTS: tuple[()] = ()
+_MAX_TICKS = 100_000
+
+
+class LivelockError(Exception):
+    """A host ran a great many ticks without ever waiting for time or for a message."""
+
+
+class Engine:
+    """One host's trio runner.
+
+    `slice()` runs it until nothing is runnable and returns the next deadline (virtual seconds, `inf` if there is none).
+    `finished` is true once the main task has returned; then `result()` returns or raises what it did.
+    """
+
+    __slots__ = ("_close", "_generator", "_hooks", "_runner", "clock", "finished", "held", "poisoned", "started")
+
+    def __init__(self, program: Callable[[], Awaitable[None]], clock: HostClock) -> None:
+        wakeup = _ParkedWakeup()
+        self._runner = wakeup.runner = Runner(
+            clock=clock,
+            instruments=Instruments([]),
+            io_manager=_NoIO(),  # type: ignore[arg-type]  # the null object has what the loop uses
+            system_context=contextvars.Context(),
+            ki_manager=_NoKI(),
+            strict_exception_groups=True,
+            entry_queue=EntryQueue(wakeup=wakeup),  # type: ignore[arg-type]
+            deadlines=_OrderedDeadlines(),
+        )
+        self.clock = clock
+        self.finished = False
+        self.poisoned = False
+        self.held = False
+        self.started = False
+        # The hooks that trio would install globally are kept, to be switched on for this host's slices only.
+        before = sys.get_asyncgen_hooks()
+        self._runner.asyncgens.install_hooks(self._runner)
+        self._hooks = tuple(sys.get_asyncgen_hooks())
+        sys.set_asyncgen_hooks(*before)
+        self._runner.asyncgens.prev_hooks = sys.get_asyncgen_hooks().__class__((None, None))  # type: ignore[call-arg,arg-type]
+        generator: Generator[float, object, None] = unrolled_run(  # type: ignore[assignment]
+            self._runner, program, (), host_uses_signal_set_wakeup_fd=True
+        )
+        self._generator = generator
+        self._close = generator.close
+
+    def start(self) -> float:
+        """Begin the program; returns the next deadline."""
+        self.started = True
+        return self._loop(None)
+
+    def slice(self) -> float:
+        """Run what is runnable; returns the next deadline.
+
+        Raises:
+            LivelockError: the host is still busy after a hundred thousand ticks without virtual time passing.
+        """
+        return self._loop(_NO_EVENTS)
+
+    def _loop(self, events: tuple[()] | None) -> float:
+        runner, clock = self._runner, self.clock
+        self.held = False
+        GLOBAL_RUN_CONTEXT.runner = runner
+        sys.set_asyncgen_hooks(*self._hooks)
+        send = self._generator.send
+        try:
+            timeout = send(events)
+            ticks = 0
+            while timeout <= 0.0 and not (self.poisoned or self.held):
+                timeout = send(_NO_EVENTS)
+                ticks += 1
+                if ticks > _MAX_TICKS:
+                    raise LivelockError
+        except StopIteration:
+            self.finished = True
+            return inf
+        if runner.waiting_for_idle:
+            return min(clock.deadline, clock.read() + timeout)
+        return clock.deadline
+
+    def next_deadline(self) -> float:
+        """The earliest deadline of any cancel scope, in the host's seconds."""
+        return -inf if self._runner.waiting_for_idle or not self.started else self._runner.deadlines.next_deadline()
+
+    def reschedule(self, task: Task, value: outcome.Outcome[object]) -> None:
+        """Make a parked task of this host runnable."""
+        self._runner.reschedule(task, value)
+
+    def suspend(self, trap: TaskTrap) -> None:
+        """Stop for now, from within a slice of this host: the other runnable tasks wait for the next slice."""
+        self._runner.runq.extend(reversed(trap.batch))
+        trap.batch.clear()
+        self.held = True
+
+    def poison(self, trap: TaskTrap) -> None:
+        """Stop for ever, from within a slice of this host: no other task of it will run."""
+        self.poisoned = True
+        trap.batch.clear()
+        self._runner.runq.clear()
+
+    def error(self) -> BaseException | None:
+        """What the main task raised, if it ended by raising."""
+        result = self._runner.main_task_outcome
+        return result.error if isinstance(result, outcome.Error) else None
+
+    def where(self) -> str:
+        """`file:line in function` of the innermost frame of the host's busiest task, for messages about hosts that spin."""
+        tasks = sorted(self._runner.tasks, key=lambda task: (task._schedule_points, task._counter))
+        return _innermost(tasks[-1].coro) if tasks else "nowhere"
+
+    def bury(self) -> None:
+        """Free the frames.  Clean-up code in them runs now; every handle it could reach must have been fenced before."""
+        saved = dict(GLOBAL_RUN_CONTEXT.__dict__)
+        GLOBAL_RUN_CONTEXT.__dict__.clear()
+        unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tasks = sorted(self._runner.tasks, key=lambda task: task._counter, reverse=True)
+                _quietly(self._close)
+                for task in tasks:
+                    for nursery in task.child_nurseries:
+                        nursery._children.clear()  # its __del__ asserts that it has none
+                for task in tasks:
+                    _quietly(task.coro.close)
+                self._runner.tasks.clear()
+                self._runner.runq.clear()
+                self._runner.asyncgens.alive.clear()
+                del tasks
+        finally:
+            sys.unraisablehook = unraisable
+            GLOBAL_RUN_CONTEXT.__dict__.clear()
+            GLOBAL_RUN_CONTEXT.__dict__.update(saved)
+
+
+def _quietly(call: Callable[[], object]) -> None:
+    """Close, whatever a buried program does in its clean-up: it may raise, even SystemExit, or go on awaiting for a while."""
+    for _ in range(100):
+        try:
+            call()
+        except RuntimeError:
+            continue
+        except BaseException:  # noqa: BLE001  # the program is dead; nobody is left to tell
+            return
+        return
+
+
+def _innermost(coroutine: object) -> str:
+    """Where a suspended coroutine stands: the deepest frame outside trio."""
+    place = "nowhere"
+    while coroutine is not None:
+        frame: FrameType | None = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is None:
+            break
+        if "/trio/" not in frame.f_code.co_filename.replace("\\", "/"):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    return place
+
+
+class driving:  # noqa: N801  # a context manager, read as a verb
+    """While entered, trio's global state belongs to the simulation; afterwards it is as before.
+
+    Nests, so a world may be stepped from a host of another world.
+    """
+
+    __slots__ = ("_saved", "_trap")
+
+    def __init__(self, trap: TaskTrap) -> None:
+        self._trap = trap
+
+    def __enter__(self) -> None:
+        context = GLOBAL_RUN_CONTEXT.__dict__
+        self._saved = (
+            dict(context),
+            sys.get_asyncgen_hooks(),
+            sniffio.thread_local.name,
+            _run._r,
+            _run._ALLOW_DETERMINISTIC_SCHEDULING,
+        )
+        context.clear()
+        sniffio.thread_local.name = "trio"
+        _run._r = self._trap  # type: ignore[assignment]  # it has the one method that is called
+        _run._ALLOW_DETERMINISTIC_SCHEDULING = True
+
+    def __exit__(self, *_: object) -> None:
+        context, hooks, library, random, deterministic = self._saved
+        GLOBAL_RUN_CONTEXT.__dict__.clear()
+        GLOBAL_RUN_CONTEXT.__dict__.update(context)
+        sys.set_asyncgen_hooks(*hooks)
+        sniffio.thread_local.name = library
+        _run._r = random
+        _run._ALLOW_DETERMINISTIC_SCHEDULING = deterministic

@@ -1,0 +1,484 @@
+"""The world: virtual time, one heap of events, and the machines that they happen to.
+
+Events are ordered by an explicit key, **(time, kind, source, sequence number of that source)**, never by order of insertion, so that
+what happens does not depend on who asked first:
+
+====  ==================  =======================================  =============================
+kind  event               source                                   sequence number
+====  ==================  =======================================  =============================
+0     an action           (applied from outside, before all else)
+1     a fault ends        the action's place in the schedule       how many it has caused so far
+2     a message arrives   its sender                               the sender's count of sends
+3     a host wakes        the host                                 -
+====  ==================  =======================================  =============================
+
+Processing an event runs a **slice** of at most one host: everything in it that is runnable, until it waits for time or messages
+again.  Between events nothing moves, so `step`, `advance` and `run_until` are plain synchronous calls that work from a test, a
+debugger, a notebook, or inside another event loop, and several worlds can be stepped in turn.
+
+Everything that happens has a place in one **global index**; history, trace and digest are three views of that sequence: the history
+keeps what properties need, the trace (when asked for) everything with its cause, the digest a hash of everything.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import TYPE_CHECKING
+
+from ..properties.history import Event, Incident, Observe, Value
+from ..properties.verdict import Monitor, Verdict
+from .digest import Digest, canonical
+from .drive import Drive
+from .machine import Delivery, Machine, SimHost
+from .network import Network
+from .noise import NoiseSource
+from .record import LogLine
+from .schedule import Noise
+from .trace import TraceEvent
+from .trio_driver import Batch, LivelockError, TaskTrap
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+__all__ = ["World"]
+
+FAULT_ENDS, ARRIVAL, WAKE = 1, 2, 3
+
+MAX_EVENTS = 3_000_000
+"""A run with more events than this is stopped: something floods."""
+
+COLLECT_EVERY = 2048
+"""Blocks of the digest between two garbage collections within a run: a fixed point, since collections can run `__del__`."""
+
+Entry = tuple[float, int, int, float, Callable[[object], None], object]
+
+
+class World:
+    """A simulated world.
+
+    `programs` are the system's hosts; `clients` and `outsiders` are hosts that faults spare unless aimed at.  `noise` decides
+    everything random; `tolerates` is how many system hosts may be impaired at once (None: any number).
+    """
+
+    def __init__(
+        self,
+        programs: Mapping[str, Callable[[SimHost], object]],
+        *,
+        clients: Mapping[str, Callable[[SimHost], object]] | None = None,
+        outsiders: Mapping[str, Callable[[SimHost], object]] | None = None,
+        seed: int = 0,
+        noise: NoiseSource | None = None,
+        settings: Mapping[str, Value] | None = None,
+        tolerates: int | None = None,
+        trace: bool = False,
+    ) -> None:
+        self.seed = seed
+        self.settings = dict(settings or {})
+        self.noise = noise if noise is not None else NoiseSource(seed, Noise())
+        self.tolerates = tolerates
+        self.now = 0.0
+        self.index = 0
+        self.trace: list[TraceEvent] | None = [] if trace else None
+        self.history: list[Event] = []
+        self.logs: list[LogLine] = []
+        self.monitors: list[Monitor] = []
+        self.verdict: Verdict | None = None
+        self.digest = Digest()
+        self.note = self.digest.note
+        self.network = Network(self)
+        self.system = tuple(programs)
+        self.machines: dict[str, Machine] = {}
+        self.running: Machine | None = None
+        self.slices = 0
+        self.stopped = False
+        self._heap: list[Entry] = []
+        self._buried: list[Callable[[], None]] = []
+        self._trap = TaskTrap(self._order_tasks)
+        self.drive = Drive(self, self._trap)
+        self._ends = 0
+        self.scenario: Scenario | None = None
+        self.on_death: Callable[[Machine], None] = _nobody_asks
+        self.strike_index: int | None = None
+        self.strike_action = 0
+        for role, group in (("system", programs), ("client", clients or {}), ("outsider", outsiders or {})):
+            for name, program in group.items():
+                if name in self.machines:
+                    raise ValueError(f"two hosts are called {name!r}: names are addresses and must differ")
+                self.machines[name] = Machine(self, name, len(self.machines), role, program)  # type: ignore[arg-type]
+
+    def boot(self) -> None:
+        """Start every host; their programs run once time is let pass."""
+        for machine in self.machines.values():
+            self._boot(machine)
+
+    # -- stepping ---------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Process one event.  False if there is none, or the run was stopped."""
+        with self.drive:
+            return self._step(inf)
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass: process every event up to and including that instant."""
+        until = self.now + seconds
+        with self.drive:
+            while self._step(until):
+                pass
+        if not self.stopped:
+            self.now = max(self.now, until)
+
+    def advance_before(self, time: float) -> None:
+        """Process every event strictly before `time`, then set the clock to it: an action at `time` comes next."""
+        with self.drive:
+            heap, step = self._heap, self._step
+            while heap and heap[0][0] < time and step(inf):
+                pass
+        if not self.stopped:
+            self.now = max(self.now, time)
+
+    def run_until(self, predicate: Callable[[], bool], *, within: float) -> bool:
+        """Process events until the predicate holds, at most `within` virtual seconds.  True if it held."""
+        until = self.now + within
+        with self.drive:
+            while not predicate():
+                if not self._step(until):
+                    break
+            else:
+                return True
+        if not self.stopped:
+            self.now = max(self.now, until)
+        return predicate()
+
+    def settle(self, *, within: float = 60.0) -> bool:
+        """Process events until no message is under way and no host has anything left to do but sleep.  True if it settled."""
+        return self.run_until(lambda: not any(entry[1] == ARRIVAL for entry in self._heap), within=within)
+
+    def _step(self, until: float) -> bool:
+        heap = self._heap
+        if not heap or heap[0][0] > until or self.stopped:
+            return False
+        entry = heappop(heap)
+        self.now = entry[0]
+        entry[4](entry[5])
+        if self.digest.full:
+            self.digest.flush()
+            if len(self.digest.blocks) % COLLECT_EVERY == 0:
+                gc.collect()
+            if self.index > MAX_EVENTS:
+                self._give_up()
+        return True
+
+    def _give_up(self) -> None:
+        busiest = max(self.machines.values(), key=lambda machine: (machine.sends, machine.name))
+        self.crash(busiest, "LivelockError", f"more than {MAX_EVENTS} events in one run; {busiest.name} sent most", "", ())
+        self.stopped = True
+
+    def read_clock(self) -> float:
+        """Virtual seconds since the world began."""
+        return self.now
+
+    # -- the heap ---------------------------------------------------------------------------------
+
+    def schedule_delivery(self, time: float, source: int, sequence: float, message: Delivery, target: Machine) -> None:
+        """A message will arrive."""
+        heappush(self._heap, (time, ARRIVAL, source, sequence, self._arrive, (message, target)))
+
+    def schedule_end(self, time: float, action: int, end: Callable[[], None]) -> None:
+        """A fault will end."""
+        self._ends += 1
+        heappush(self._heap, (time, FAULT_ENDS, action, self._ends, self._end, end))
+
+    def end_later(self, duration: float, end: Callable[[], None]) -> None:
+        """The fault that is striking now will end after `duration` seconds."""
+        self.schedule_end(self.now + duration, self.strike_action, end)
+
+    def compromise(self, key: str) -> tuple[str, ...]:
+        """A key was stolen; the scenario knows who profits."""
+        return self.scenario.compromise(self, key) if self.scenario is not None else ()
+
+    def notice(self, key: str) -> None:
+        """The theft was noticed; the scenario knows what is done about it."""
+        if self.scenario is not None:
+            self.scenario.notice(self, key)
+
+    def _arrive(self, item: object) -> None:
+        message, target = item  # type: ignore[misc]
+        self.network.deliver(message, target)
+
+    def _end(self, end: object) -> None:
+        end()  # type: ignore[operator]
+
+    def end_faults(self) -> None:
+        """Let every fault that has an end pending end now, in order."""
+        with self.drive:
+            ending = sorted(entry for entry in self._heap if entry[1] == FAULT_ENDS)
+            self._heap[:] = [entry for entry in self._heap if entry[1] != FAULT_ENDS]
+            heapify(self._heap)
+            for entry in ending:
+                entry[4](entry[5])
+
+    # -- slices -----------------------------------------------------------------------------------
+
+    def run_now(self, machine: Machine) -> None:
+        """Run one slice of a host from outside the heap."""
+        with self.drive:
+            self.run(machine)
+
+    def run(self, machine: Machine) -> None:
+        """Run one slice of a host, and note when it wants to be woken."""
+        if machine.paused or machine.engine is None:
+            return
+        engine = machine.engine
+        outer, self.running = self.running, machine
+        self.slices += 1
+        try:
+            deadline = engine.slice() if engine.started else engine.start()
+        except LivelockError:
+            self.running = outer
+            self.crash(machine, "LivelockError", "the host is busy without ever waiting", engine.where(), ())
+            self._stop(machine)
+            return
+        finally:
+            self.running = outer
+        self.drive.check(machine, engine)
+        if engine.poisoned or machine.engine is not engine:
+            return
+        if engine.finished:
+            self._exited(machine, engine.error())
+        elif deadline < machine.wake_at:
+            self._wake(machine, deadline)
+
+    def _wake(self, machine: Machine, deadline: float) -> None:
+        machine.wake_at = deadline
+        machine.wake_ticket += 1
+        if deadline < inf:
+            heappush(self._heap, (deadline, WAKE, machine.index, machine.wake_ticket, self._woken, (machine, machine.wake_ticket)))
+
+    def _woken(self, item: object) -> None:
+        machine: Machine
+        machine, ticket = item  # type: ignore[misc]
+        if machine.wake_ticket != ticket:
+            return
+        machine.wake_at = inf
+        engine = machine.engine
+        if engine is None or machine.paused:
+            return
+        deadline = engine.next_deadline()
+        if deadline > self.now:
+            # The deadline has moved since this wake-up was planned; moving it is free, so it is looked at only now.
+            self._wake(machine, deadline)
+            return
+        self.note((4, self.now, machine.index))
+        self.run(machine)
+
+    def _order_tasks(self, batch: Batch) -> None:
+        """Arrange a batch of runnable tasks; trio takes them from the end."""
+        machine = self.running
+        if machine is None:
+            return
+        machine.batches += 1
+        order = self.noise.tasks(machine.name, machine.incarnation, machine.batches, len(batch))
+        self.note((5, machine.index, len(batch), order))
+        if order is not None:
+            oldest_first = batch[::-1]
+            batch[:] = [oldest_first[place] for place in reversed(order)]
+
+    # -- life and death ---------------------------------------------------------------------------
+
+    def _boot(self, machine: Machine) -> None:
+        machine.boot()
+        self._emit("start", machine.name, None, {"incarnation": machine.incarnation})
+        self._wake(machine, self.now)
+
+    def kill(self, machine: Machine, *, keep: str | None = None, cause: int | None = None) -> str:
+        """Stop a host for ever where it stands.
+
+        Without `keep` only the process dies: peers' messages are lost, the disk keeps what was written.  With it the machine
+        loses power and the disk keeps what `keep` says (see `disk.py`).  Returns what to tell people about the disk.
+        """
+        assert machine.alive
+        kept = ""
+        if keep is not None:
+            survived, pending = machine.disk.power_loss(keep)
+            kept = f"kept {survived} of {pending} units not yet synced"
+        kind = "kill" if keep is None else "power-loss"
+        self._emit(kind, machine.name, cause, {"mode": "process" if keep is None else "power", "kept": kept})
+        self._stop(machine)
+        return kept
+
+    def _stop(self, machine: Machine) -> None:
+        engine, handle = machine.engine, machine.handle
+        assert engine is not None
+        assert handle is not None
+        machine.engine = machine.handle = None
+        machine.paused = False
+        machine.held.clear()
+        machine.wake_ticket += 1
+        machine.wake_at = inf
+        if self.running is machine:
+            engine.poison(self._trap)
+        self._buried.append(engine.bury)
+        self.on_death(machine)
+
+    def restart(self, machine: Machine, cause: int | None = None) -> None:
+        """Begin the program of a dead host again, with what its disk kept."""
+        if not machine.alive:
+            machine.boot()
+            self._emit("restart", machine.name, cause, {"incarnation": machine.incarnation})
+            self._wake(machine, self.now)
+
+    def pause(self, machine: Machine, cause: int | None = None) -> None:
+        """Stop a host as SIGSTOP does: messages wait, time passes."""
+        machine.paused = True
+        if self.running is machine and machine.engine is not None:
+            machine.engine.suspend(self._trap)
+        self._emit("pause", machine.name, cause, {})
+
+    def resume(self, machine: Machine, cause: int | None = None) -> None:
+        """Let a paused host go on: it sees the time that passed and the messages that waited."""
+        if machine.paused:
+            machine.paused = False
+            self._emit("resume", machine.name, cause, {})
+            while machine.held and not machine.paused:
+                self.network.deliver(machine.held.popleft(), machine)
+            self.run(machine)
+
+    def _exited(self, machine: Machine, error: BaseException | None) -> None:
+        if error is None:
+            self._emit("exit", machine.name, None, {})
+        else:
+            where, lines = self.drive.describe(error)
+            self.crash(machine, type(error).__name__, str(error), where, lines)
+        self._stop(machine)
+
+    def crash(self, machine: Machine, error: str, message: str, where: str, lines: Sequence[str]) -> None:
+        """Node code failed in a way that nobody declared: the run has an invalid verdict."""
+        self._emit("crash", machine.name, None, {"error": error, "message": message, "where": where, "traceback": tuple(lines)})
+
+    def bury(self) -> None:
+        """Free every dead program, and the living ones: the run is over and nothing of it will be stepped again."""
+        self.stopped = True
+        for machine in self.machines.values():
+            if machine.engine is not None:
+                self._buried.append(machine.engine.bury)
+                machine.engine = machine.handle = None
+        for bury in self._buried:
+            bury()
+        self._buried.clear()
+        self._heap.clear()
+
+    # -- what is impaired -------------------------------------------------------------------------
+
+    def impaired(self) -> frozenset[str]:
+        """The system hosts that are down, paused, or cut off from a majority of the system in either direction."""
+        majority = len(self.system) // 2 + 1
+        found = set()
+        for name in self.system:
+            machine = self.machines[name]
+            reach = sum(
+                peer == name or not (self.network.is_cut(name, peer) or self.network.is_cut(peer, name)) for peer in self.system
+            )
+            if not machine.alive or machine.paused or reach < majority:
+                found.add(name)
+        return frozenset(found)
+
+    def affords(self, hosts: Sequence[str]) -> bool:
+        """True if impairing these hosts as well stays within what the system tolerates."""
+        return self.tolerates is None or len(self.impaired() | (set(hosts) & set(self.system))) <= self.tolerates
+
+    def resolve(self, target: str) -> tuple[Machine, ...]:
+        """The live machines that a target means: one by name, or the holder of a role such as `leader`.
+
+        A role's holder is the live host that last observed that role, the one with the highest term, then by name.
+        """
+        machine = self.machines.get(target)
+        if machine is not None:
+            return (machine,) if machine.alive else ()
+        holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
+        return tuple(sorted(holders, key=lambda m: (-int(m.observed.get("term") or 0), m.name))[:1])  # type: ignore[call-overload]
+
+    # -- recording --------------------------------------------------------------------------------
+
+    def record(self, event: Event) -> None:
+        """Append to the history and let the properties look at it."""
+        self.history.append(event)
+        if self.verdict is None:
+            for monitor in self.monitors:
+                verdict = monitor.feed(event)
+                if verdict is not None:
+                    self.verdict = verdict
+                    self.stopped = True
+                    return
+
+    def next_index(self) -> int:
+        """The next place in the global order."""
+        self.index += 1
+        return self.index
+
+    def traced(self, index: int, kind: str, host: str | None, cause: int | None, detail: Mapping[str, Value]) -> None:
+        """Append to the full trace, which must be on."""
+        assert self.trace is not None
+        self.trace.append(TraceEvent(index, self.now, kind, host, cause, detail))
+
+    def _emit(self, kind: str, host: str | None, cause: int | None, detail: Mapping[str, Value]) -> int:
+        """Record an incident."""
+        index = self.next_index()
+        shown = {key: value for key, value in detail.items() if key not in ("message", "traceback")}
+        self.note((7, self.now, kind, host, canonical(shown)))
+        if self.trace is not None:
+            self.traced(index, kind, host, cause, detail)
+        self.record(Incident(index, self.now, kind, host, detail))
+        return index
+
+    def incident(self, kind: str, host: str | None = None, cause: int | None = None, **detail: Value) -> int:
+        """Record that something happened to a host or to the whole run; returns its index."""
+        return self._emit(kind, host, cause, detail)
+
+    def observed(self, machine: Machine, values: Mapping[str, Value]) -> None:
+        """A host told something of itself."""
+        index = self.next_index()
+        self.note((8, self.now, machine.index, canonical(values)))
+        if self.trace is not None:
+            self.traced(index, "observe", machine.name, None, values)
+        self.record(Observe(index, self.now, machine.name, machine.incarnation, values))
+
+    def disk_operation(self, machine: Machine, operation: str, path: str, size: int, offset: int, checksum: int) -> None:
+        """A disk operation takes effect."""
+        index = self.next_index()
+        self.note((6, self.now, machine.index, operation, path, size, offset, checksum))
+        if self.trace is not None:
+            detail = {"operation": operation, "path": path, "size": size, "boundary": machine.disk_operations}
+            self.traced(index, "disk", machine.name, None, detail)
+
+    def passed_killpoint(self, machine: Machine, name: str) -> None:
+        """A host stands at a kill point."""
+        index = self.next_index()
+        self.note((9, self.now, machine.index, name))
+        if self.trace is not None:
+            self.traced(index, "killpoint", machine.name, None, {"name": name, "ordinal": machine.crossings[name]})
+
+    def log(self, level: str, text: str) -> None:
+        """The running host printed or logged a line."""
+        if self.running is not None and self.running.alive:
+            index = self.next_index()
+            self.logs.append(LogLine(index, self.now, self.running.name, level, text))
+            if self.trace is not None:
+                self.traced(index, "log", self.running.name, None, {"level": level, "message": text})
+
+    # -- boundaries -------------------------------------------------------------------------------
+
+    def cross(self, machine: Machine, *events: str) -> None:
+        """A host with armed actions crosses a boundary."""
+        for armed in list(machine.armed):
+            if armed.event in events:
+                armed.remaining -= 1
+                if armed.remaining == 0:
+                    machine.armed.remove(armed)
+                    armed.strike()
+
+
+def _nobody_asks(_: Machine) -> None:
+    """The default of `World.on_death`."""
