@@ -1,0 +1,173 @@
+"""What is known of each host as a trace goes by: up or down, its role, who it is cut off from; and for how long.
+
+One fold over the events serves the table of host states at a moment (`states_at`) and the colouring of lanes (`spans`), so the
+picture and the words cannot disagree.  Only what hosts observed of themselves and what the world did to them enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ..properties.history import Value
+from ..sim.trace import TraceEvent
+from .wording import link_pairs, value_text
+
+__all__ = ["TERMS", "HostState", "Span", "spans", "states_at"]
+
+TERMS = ("term", "view", "epoch", "ballot")
+"""Names under which protocols observe the number of a leadership."""
+
+
+class HostState(msgspec.Struct):
+    """One host at a moment.  `status` is up, down, paused, crashed, exited or absent (not yet started).
+
+    `observed` merges what the present incarnation has observed; `cut_to` and `cut_from` name the peers that its messages do
+    not reach, and those whose messages do not reach it, in the order in which they were cut.
+    """
+
+    host: str
+    status: str = "absent"
+    incarnation: int = 0
+    observed: dict[str, Value] = {}
+    cut_to: tuple[str, ...] = ()
+    cut_from: tuple[str, ...] = ()
+
+    @property
+    def role(self) -> str:
+        """What it last observed as its role; empty if it did not."""
+        return value_text(self.observed.get("role", ""), 24)
+
+    @property
+    def term(self) -> str:
+        """What it last observed as its term (or view, epoch, ballot); empty if it did not."""
+        return next((value_text(self.observed[key], 24) for key in TERMS if key in self.observed), "")
+
+    @property
+    def cut(self) -> str:
+        """Who it is cut off from, in words; empty if from nobody."""
+        both = [peer for peer in self.cut_to if peer in self.cut_from]
+        to = [peer for peer in self.cut_to if peer not in self.cut_from]
+        back = [peer for peer in self.cut_from if peer not in self.cut_to]
+        parts = ((both, "from"), (to, "towards"), (back, "against"))
+        words = " and ".join(f"{preposition} {' '.join(peers)}" for peers, preposition in parts if peers)
+        return f"cut {words}" if words else ""
+
+    def describe(self) -> str:
+        """`up  incarnation 2  role=leader term=3`, without the host's name."""
+        words = [self.status, *([f"incarnation {self.incarnation}"] if self.incarnation > 1 else [])]
+        words += [f"{key}={value_text(value, 80)}" for key, value in self.observed.items()]
+        return "  ".join([*words, *([self.cut] if self.cut else [])])
+
+
+_STATUS = {"start": "up", "restart": "up", "resume": "up", "pause": "paused", "kill": "down", "power-loss": "down"}
+_STATUS |= {"crash": "crashed", "exit": "exited"}
+
+
+class _Fold:
+    """The hosts' states, as far as events were applied."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.states = {host: HostState(host) for host in hosts}
+
+    def state(self, host: str) -> HostState:
+        return self.states.setdefault(host, HostState(host))
+
+    def apply(self, event: TraceEvent) -> list[HostState]:
+        """Take the next event; the states that it may have changed."""
+        if event.kind in ("cut", "heal"):
+            return self._links(event)
+        if event.host is None:
+            return []
+        state = self.state(event.host)
+        if event.kind == "observe":
+            state.observed.update(event.detail)
+        elif event.kind in _STATUS:
+            state.status = _STATUS[event.kind]
+            if event.kind in ("start", "restart"):
+                incarnation = event.detail.get("incarnation")
+                state.incarnation = incarnation if isinstance(incarnation, int) else state.incarnation + 1
+                state.observed = {}
+        else:
+            return []
+        return [state]
+
+    def _links(self, event: TraceEvent) -> list[HostState]:
+        touched: dict[str, HostState] = {}
+        for sender, to in link_pairs(event.detail):
+            source, target = self.state(sender), self.state(to)
+            out = tuple(peer for peer in source.cut_to if peer != to)
+            back = tuple(peer for peer in target.cut_from if peer != sender)
+            source.cut_to = (*out, to) if event.kind == "cut" else out
+            target.cut_from = (*back, sender) if event.kind == "cut" else back
+            touched[sender], touched[to] = source, target
+        return list(touched.values())
+
+
+def states_at(events: Iterable[TraceEvent], hosts: Iterable[str], at: float) -> dict[str, HostState]:
+    """The state of every host after all events up to and including time `at` (virtual seconds).  Cost: one pass."""
+    fold = _Fold(hosts)
+    for event in events:
+        if event.time > at:
+            break
+        fold.apply(event)
+    return fold.states
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A stretch of one lane, from `top` to `bottom` (pixels).
+
+    `kind` is `role` (alive; `role` and `term` say what it took itself for), `down`, `paused` or `cut`; `weight` is the share
+    of other hosts that a cut separates it from.
+    """
+
+    host: str
+    kind: str
+    top: float
+    bottom: float
+    label: str = ""
+    role: str = ""
+    term: str = ""
+    weight: float = 1.0
+
+
+def spans(events: Sequence[TraceEvent], y: Sequence[float], bottom: float, hosts: Sequence[str]) -> list[Span]:
+    """The spans of all lanes, in the order in which they end."""
+    fold = _Fold(hosts)
+    found: list[Span] = []
+    current: dict[tuple[str, str], Span] = {}
+
+    def change(track: str, span: Span | None, host: str, height: float) -> None:
+        old = current.get((host, track))
+        if old is not None and span is not None and msgspec.structs.replace(span, top=old.top, bottom=old.bottom) == old:
+            return
+        if old is not None and height > old.top:
+            found.append(msgspec.structs.replace(old, bottom=height))
+        if span is None:
+            current.pop((host, track), None)
+        else:
+            current[host, track] = span
+
+    for event, height in zip(events, y, strict=True):
+        for state in fold.apply(event):
+            for track, span in _tracks(state, height, len(hosts)):
+                change(track, span, state.host, height)
+    for host, track in list(current):
+        change(track, None, host, bottom)
+    return found
+
+
+def _tracks(state: HostState, top: float, hosts: int) -> list[tuple[str, Span | None]]:
+    """What each of a lane's tracks shows for this state."""
+    host = state.host
+    alive = state.status in ("up", "paused")
+    role = Span(host, "role", top, top, role=state.role, term=state.term) if alive else None
+    peers = len(dict.fromkeys((*state.cut_to, *state.cut_from)))
+    halt = None
+    if state.status == "paused":
+        halt = Span(host, "paused", top, top, "paused")
+    elif state.status in ("down", "crashed", "exited"):
+        halt = Span(host, "down", top, top, state.status)
+    cut = Span(host, "cut", top, top, state.cut, weight=round(peers / max(hosts - 1, 1), 2)) if peers else None
+    return [("role", role), ("halt", halt), ("cut", cut)]

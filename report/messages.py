@@ -1,0 +1,81 @@
+"""The messages of a trace, as arrows: where each begins and ends, of what type it is, and whether it is routine.
+
+A message between two hosts of the system is **routine** if it says what the previous message on the same link said, but for
+one number, which may be a counter of rounds, though not a term: heartbeats, their replies, and idle polling.  No knowledge of
+any protocol is needed, and the picture can dim most of the ink without hiding what changes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from ..properties.history import Value
+from ..sim.trace import TraceEvent
+from .hosts import TERMS
+from .wording import message_name, value_text
+
+__all__ = ["Arrow", "arrows", "message_types"]
+
+
+class Arrow(msgspec.Struct, frozen=True):
+    """One flight of one message.
+
+    `start` and `end` are positions in the sequence of events; `end` is None while it is in the air.  `why` says why it was
+    dropped, else it is empty.  `copy` is True for the second and later deliveries of one send.
+    """
+
+    start: int
+    end: int | None
+    sender: str
+    to: str
+    type: str
+    routine: bool
+    copy: bool
+    why: str
+
+
+def arrows(events: Sequence[TraceEvent]) -> list[Arrow]:
+    """All flights, in the order of their sends.  Cost: one pass, one comparison of bodies per message."""
+    position = {event.index: place for place, event in enumerate(events)}
+    ends: dict[int, list[int]] = {}
+    for place, event in enumerate(events):
+        if event.kind in ("deliver", "drop") and event.cause in position:
+            ends.setdefault(position[event.cause], []).append(place)
+    previous: dict[tuple[str, str], Value] = {}
+    clients = {event.host for event in events if event.kind == "invoke"}
+    found: list[Arrow] = []
+    for place, event in enumerate(events):
+        if event.kind != "send" or event.host is None:
+            continue
+        to, body = value_text(event.detail.get("to")), event.detail.get("body")
+        link = (event.host, to)
+        routine = link in previous and clients.isdisjoint(link) and _repeats(previous[link], body)
+        previous[link] = body
+        for copy, end in enumerate(ends.get(place, [None])):
+            why = value_text(events[end].detail.get("why", "")) if end is not None and events[end].kind == "drop" else ""
+            dropped = why or ("dropped" if end is not None and events[end].kind == "drop" else "")
+            found.append(Arrow(place, end, event.host, to, message_name(body), routine, copy > 0, dropped))
+    return found
+
+
+def _repeats(before: Value, body: Value) -> bool:
+    """True if both say the same, but for at most one integer that is not a term."""
+    if type(before) is not type(body) or before == body:
+        return before == body
+    if isinstance(body, msgspec.Struct):
+        pairs = [(name, getattr(before, name), getattr(body, name)) for name in body.__struct_fields__]
+    elif isinstance(before, tuple) and isinstance(body, tuple) and len(before) == len(body):
+        pairs = [("", old, new) for old, new in zip(before, body, strict=True)]
+    else:
+        return False
+    changed = [(name, old, new) for name, old, new in pairs if old != new]
+    return len(changed) == 1 and changed[0][0] not in TERMS and type(changed[0][1]) is type(changed[0][2]) is int
+
+
+def message_types(flights: Sequence[Arrow]) -> list[tuple[str, int]]:
+    """Types of messages and how many of each, the rarest first: those are the ones that stand out."""
+    counts = Counter(arrow.type for arrow in flights if not arrow.copy)
+    return sorted(counts.items(), key=lambda item: (item[1], item[0]))
