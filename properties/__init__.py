@@ -3,3 +3,51 @@
 assert __name__.startswith("killpoint."), (
     f"import this package as killpoint.properties, not as {__name__}: a bare import makes a second copy of every class"
 )
+
+from .common import Converges, NoCrash, NoDuplicates  # noqa: E402  # after the assertion
+from .history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Operation, Outcome, Value  # noqa: E402
+from .ledger import IssuanceLedger  # noqa: E402
+from .linearizability import Linearizable  # noqa: E402
+from .recovery import Durable, Progress, Terminal  # noqa: E402
+from .registers import CasRegister, MultiRegister, Register  # noqa: E402
+from .selectors import Selector  # noqa: E402
+from .specification import Call, Refusal, Specification, SpecificationError  # noqa: E402
+from .stores import KeyValue, Mutex  # noqa: E402
+from .verdict import Evidence, Monitor, Property, Status, Verdict, check  # noqa: E402
+
+__all__ = [
+    "Call",
+    "CasRegister",
+    "Complete",
+    "Converges",
+    "Durable",
+    "Event",
+    "Evidence",
+    "History",
+    "HistoryError",
+    "Incident",
+    "Invoke",
+    "IssuanceLedger",
+    "KeyValue",
+    "Linearizable",
+    "Monitor",
+    "MultiRegister",
+    "Mutex",
+    "NoCrash",
+    "NoDuplicates",
+    "Observe",
+    "Operation",
+    "Outcome",
+    "Progress",
+    "Property",
+    "Refusal",
+    "Register",
+    "Selector",
+    "Specification",
+    "SpecificationError",
+    "Status",
+    "Terminal",
+    "Value",
+    "Verdict",
+    "check",
+]

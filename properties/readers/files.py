@@ -1,0 +1,47 @@
+"""Which reader a file needs: decided from its first kilobytes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+from ..history import History
+from .errors import ReadError
+from .jepsen import LOG_LINE, read_edn, read_log
+from .jsonl import decode_history, looks_like_ours
+
+__all__ = ["read_history"]
+
+SNIFFED = 1 << 16
+EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:#_|[\[({#]|\Z)")
+
+
+def read_history(path: str | Path) -> History:
+    """The history in a file, whatever its format: a Jepsen log, EDN, or our JSON Lines.  Cost: linear, streaming.
+
+    Raises:
+        ReadError: the file is not there, is none of these, or is wrong; says where.
+    """
+    name = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(SNIFFED)
+            file.seek(0)
+            return _read(file, head, name)
+    except OSError as error:
+        raise ReadError(f"cannot be read: {error.strerror or error}", name) from error
+
+
+def _read(file: BinaryIO, head: bytes, name: str) -> History:
+    if not head.strip():
+        raise ReadError("the file is empty", name)
+    if looks_like_ours(head):
+        return decode_history(file, name)
+    if b"\0" in head:
+        raise ReadError("this is a binary file, not a history", name)
+    if any(LOG_LINE.search(line) for line in head.splitlines(keepends=True)):
+        return read_log(file, name)
+    if EDN_BEGINS.match(head):
+        return read_edn(file, name)
+    raise ReadError("this is no history: expected a Jepsen log, EDN, or Killpoint's JSON Lines", name)

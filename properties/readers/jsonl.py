@@ -1,0 +1,212 @@
+"""Our own format for histories: JSON Lines, one event per line after a header.
+
+    {"format":"killpoint-history","version":1,"events":2}
+    {"type":"invoke","index":0,"time":0.1,"process":"c1","operation":0,"function":"write","argument":3}
+    {"type":"complete","index":1,"time":0.14,"process":"c1","operation":0,"outcome":"ok"}
+
+JSON has fewer types than a history: tuples are arrays; bytes are `{"$bytes": "hexadecimal"}`; infinities and NaN are
+`{"$float": "inf"}`; frozen structs become arrays of their fields (and come back as tuples).  `events` lets a reader notice
+a file that lost its end; it may be left out of files made by hand.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import msgspec
+
+from ..history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Value, render
+from .errors import ReadError
+
+__all__ = ["decode_history", "encode_history", "looks_like_ours", "write_history"]
+
+FORMAT: Literal["killpoint-history"] = "killpoint-history"
+VERSION = 1
+LONGEST_HEADER = 4096
+LONGEST_LINE = 1 << 26
+DEEPEST = 64
+LARGEST_INTEGER = 1 << 63
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The first line."""
+
+    format: Literal["killpoint-history"]
+    version: int
+    events: int | None = None
+
+
+def encode_history(history: Iterable[Event]) -> bytes:
+    """A history as JSON Lines.
+
+    Raises:
+        HistoryError: a value cannot be written (it is no value of a history).
+    """
+    events = [*history]
+    encoder = msgspec.json.Encoder()
+    header = {"format": FORMAT, "version": VERSION, "events": len(events)}
+    lines = [encoder.encode(header), *(encoder.encode(_plain_event(event)) for event in events), b""]
+    return b"\n".join(lines)
+
+
+def write_history(history: Iterable[Event], path: str | Path) -> None:
+    """Write a history to a file, atomically: the file is either as it was or whole.
+
+    Raises:
+        HistoryError: a value cannot be written.
+        OSError: the file cannot.
+    """
+    data = encode_history(history)
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def looks_like_ours(head: bytes) -> bool:
+    """True if a file that begins like this says that it is in our format, of whatever version."""
+    first = head[:LONGEST_HEADER].split(b"\n", 1)[0]
+    return first.lstrip()[:1] == b"{" and b'"format"' in first and FORMAT.encode() in first
+
+
+def decode_history(file: BinaryIO, path: str) -> History:
+    """The history in a file in our format.
+
+    Raises:
+        ReadError: a line is wrong, the version is newer, events are missing, or they make no history.
+    """
+    expected = _header(file, path).events
+    decoder = msgspec.json.Decoder(Event)
+    events: list[Event] = []
+    number = 1
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise ReadError(f"the line is longer than {LONGEST_LINE} bytes", path, number)
+        try:
+            events.append(_valued(decoder.decode(line)))
+        except msgspec.ValidationError as error:
+            raise ReadError(f"this is no event: {error}", path, number) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            truncated = line[-1:] != b"\n"
+            raise ReadError("the file ends here: it seems to be truncated" if truncated else f"{error}", path, number) from None
+        except RecursionError:
+            raise ReadError(f"more than {DEEPEST} brackets are nested", path, number) from None
+        except ValueError as error:
+            raise ReadError(str(error), path, number) from None
+    if expected is not None and expected != len(events):
+        raise ReadError(f"the header promises {expected} events and there are {len(events)}: it seems to be truncated", path)
+    return _history(events, path)
+
+
+def _header(file: BinaryIO, path: str) -> Header:
+    line = file.readline(LONGEST_HEADER)
+    try:
+        header = msgspec.json.decode(line, type=Header)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReadError(f"the header is wrong: {error}", path, 1) from None
+    if header.version > VERSION:
+        what = f"this is version {header.version} of the format, and this Killpoint reads up to {VERSION}: use a newer one"
+        raise ReadError(what, path, 1)
+    if header.version < 1:
+        raise ReadError(f"there is no version {header.version} of the format", path, 1)
+    return header
+
+
+def _history(events: list[Event], path: str) -> History:
+    try:
+        return History(events)
+    except HistoryError as error:
+        # Rare, so the line is found by bisection: the shortest prefix that is wrong ends there.
+        low, high = 0, len(events)
+        while high - low > 1:
+            middle = (low + high) // 2
+            try:
+                History(events[:middle])
+                low = middle
+            except HistoryError:
+                high = middle
+        raise ReadError(str(error), path, high + 1) from None
+
+
+def _plain_event(event: Event) -> dict[str, object]:
+    fields: dict[str, object] = {"type": type(event).__struct_config__.tag}
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if value is not None:
+            fields[name] = {key: _plain(item) for key, item in value.items()} if isinstance(value, Mapping) else _plain(value)
+    return fields
+
+
+def _plain(value: Value) -> object:
+    """A value in terms of JSON."""
+    if value is None or isinstance(value, bool | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, int):
+        if -LARGEST_INTEGER <= value < LARGEST_INTEGER:
+            return int(value)
+        return {"$int": str(value)}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"$float": repr(value)}
+    if isinstance(value, bytes):
+        return {"$bytes": value.hex()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        return [_plain(getattr(value, name)) for name in value.__struct_fields__]
+    raise HistoryError(f"{render(value)} ({type(value).__name__}) is no value of a history, so it cannot be written")
+
+
+def _valued(event: Event) -> Event:
+    """The event with its values as they were before JSON."""
+    if isinstance(event, Invoke):
+        return msgspec.structs.replace(event, argument=_value(event.argument)) if _compound(event.argument) else event
+    if isinstance(event, Complete):
+        return msgspec.structs.replace(event, result=_value(event.result)) if _compound(event.result) else event
+    if isinstance(event, Observe):
+        return msgspec.structs.replace(event, values={key: _value(item) for key, item in event.values.items()})
+    assert isinstance(event, Incident)
+    return msgspec.structs.replace(event, detail={key: _value(item) for key, item in event.detail.items()})
+
+
+def _compound(value: Value) -> bool:
+    return isinstance(value, list | dict)
+
+
+def _value(value: object, depth: int = 0) -> Value:
+    if depth > DEEPEST:
+        raise ValueError(f"more than {DEEPEST} brackets are nested")
+    if isinstance(value, list):
+        return tuple(_value(item, depth + 1) for item in value)
+    if isinstance(value, dict):
+        if len(value) == 1:
+            ((name, text),) = value.items()
+            if isinstance(text, str) and name in TAGGED:
+                return TAGGED[name](text)
+        raise ValueError("a value is no object, except {$bytes}, {$float} and {$int}")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > 1000:
+        raise ValueError("an integer has more than 1000 digits")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    if text not in ("inf", "-inf", "nan"):
+        raise ValueError("$float is inf, -inf or nan")
+    return float(text)
+
+
+TAGGED = {"$bytes": bytes.fromhex, "$float": _float, "$int": _integer}

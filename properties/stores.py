@@ -1,0 +1,83 @@
+"""A key-value store and a lock as sequential specifications."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from .history import Operation, Value, render
+from .specification import Call, Refusal, Specification, SpecificationError, State, call_of, unknown_function
+
+__all__ = ["KeyValue", "Mutex"]
+
+
+@dataclass(frozen=True)
+class KeyValue(Specification):
+    """A map from keys to values: `get(key) -> value`, `put((key, value))`, `append((key, text))`; one part per key.
+
+    A missing key reads as `missing`: the empty string unless told, so that appending to it is concatenation, as in MIT 6.824's
+    key-value service and Porcupine's model of it.  A `get` of a missing key may also return nil.  States are whole values: a
+    history of n appends to one key holds all n prefixes, in the checker as in the history itself.
+    """
+
+    missing: Value = ""
+
+    @property
+    def initial(self) -> State:
+        """The value of a key before anything is put."""
+        return self.missing
+
+    def partition(self, operation: Operation) -> Hashable:
+        """The key.
+
+        Raises:
+            SpecificationError: the argument has no key.
+        """
+        return self._key(call_of(operation))
+
+    def step(self, state: State, call: Call) -> State | Refusal:
+        """What happens to the value of one key."""
+        if call.function == "get":
+            if not call.known or state == call.result or (call.result is None and state == self.missing):
+                return state
+            return Refusal("key {} holds {}, not {}", self._key(call), state, call.result)
+        self._key(call)
+        assert isinstance(call.argument, tuple)
+        value: Value = call.argument[1]
+        if call.function == "put":
+            return value
+        if isinstance(state, str) and isinstance(value, str):
+            return state + value
+        raise SpecificationError(f"{self.name}: append joins strings, not {render(state)} and {render(value)}")
+
+    def pure(self, call: Call) -> bool:
+        """Gets are."""
+        return call.function == "get"
+
+    def _key(self, call: Call) -> Value:
+        if call.function == "get":
+            return call.argument
+        if call.function not in ("put", "append"):
+            raise unknown_function(self.name, call, "get, put and append")
+        if isinstance(call.argument, tuple) and len(call.argument) == 2:
+            return call.argument[0]
+        raise SpecificationError(f"{self.name}: the argument of {call.function} is (key, value), not {render(call.argument)}")
+
+
+@dataclass(frozen=True)
+class Mutex(Specification):
+    """A lock: `acquire()` and `release()`, free at first.  It does not ask who holds it, so anyone may release (as Knossos's)."""
+
+    @property
+    def initial(self) -> State:
+        """False: free."""
+        return False
+
+    def step(self, state: State, call: Call) -> State | Refusal:
+        """Acquiring needs a free lock, releasing a held one; where nobody knows the outcome, it may have had no effect."""
+        if call.function not in ("acquire", "release"):
+            raise unknown_function(self.name, call, "acquire and release")
+        acquire = call.function == "acquire"
+        if state is not acquire or not call.known:
+            return acquire
+        return Refusal("the lock is held already") if acquire else Refusal("the lock is free, so there is nothing to release")
