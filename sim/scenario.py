@@ -79,7 +79,7 @@ class Client(SimHost):
 class OperationSpec(msgspec.Struct, frozen=True):
     """One kind of client operation: its name, how its arguments are drawn, its time-out (seconds), its share of the calls.
 
-    `final` operations are not drawn: each is called once, on the first client, when the calm phase has settled.
+    `final` operations are called once, on the first client, when the calm phase has settled.
     """
 
     name: str
@@ -94,16 +94,20 @@ class OperationSpec(msgspec.Struct, frozen=True):
 _Method = TypeVar("_Method", bound=Callable[..., Awaitable[Any]])
 
 
-def operation(*, timeout: float = 2.0, weight: float = 1.0, final: bool = False, **arguments: object) -> Callable[[_Method], _Method]:
+def operation(
+    *, timeout: float = 2.0, weight: float | None = None, final: bool = False, **arguments: object
+) -> Callable[[_Method], _Method]:
     """Mark an async method of a scenario as a client operation.
 
     Keyword arguments say how its arguments are drawn: a Hypothesis strategy, `unique`, or a sequence of values to choose from.
-    `timeout` is in virtual seconds; an operation that takes longer ends `info`.  `weight` is its share of the calls.  A `final`
-    operation is called by the run itself, once all faults have ended (an audit of what is there).
+    `timeout` is in virtual seconds; an operation that takes longer ends `info`.  `weight` is its share of the calls, 1 if not given.
+    A `final` operation is called by the run itself, once all faults have ended (an audit of what is there); it is drawn by generators
+    only if it is given a weight.
     """
 
     def mark(method: _Method) -> _Method:
-        method.__killpoint_operation__ = (timeout, weight, final, arguments)  # type: ignore[attr-defined]
+        share = weight if weight is not None else 0.0 if final else 1.0
+        method.__killpoint_operation__ = (timeout, share, final, arguments)  # type: ignore[attr-defined]
         return method
 
     return mark

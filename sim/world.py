@@ -35,6 +35,7 @@ from .drive import Drive
 from .machine import Delivery, Machine, SimHost
 from .network import Network
 from .noise import NoiseSource
+from .payload import encode
 from .record import LogLine
 from .schedule import Noise
 from .trace import TraceEvent
@@ -194,6 +195,14 @@ class World:
     def end_later(self, duration: float, end: Callable[[], None]) -> None:
         """The fault that is striking now will end after `duration` seconds."""
         self.schedule_end(self.now + duration, self.strike_action, end)
+
+    def tell(self, host: str, body: Value) -> None:
+        """Send a host a message from outside the world, which arrives at once."""
+        machine = self.machines[host]
+        self._ends += 1
+        message = Delivery("world", host, body, 0, 0, self.index, self.now)
+        self.note((13, self.now, machine.index, encode(body, "world", host)))
+        self.schedule_delivery(self.now, -1, self._ends, message, machine)
 
     def compromise(self, key: str) -> tuple[str, ...]:
         """A key was stolen; the scenario knows who profits."""
