@@ -10,6 +10,7 @@ it: a request that is carried out twice, by two leaders, makes the same document
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -17,7 +18,7 @@ import rfc8785
 
 from .keys import sign
 
-__all__ = ["Document", "Signed", "digest_of", "issue_document", "parse_signed"]
+__all__ = ["Document", "Signed", "content_of", "digest_of", "issue_document", "parse_signed"]
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -40,11 +41,8 @@ class Signed(msgspec.Struct, frozen=True):
     digest: str
     signature: bytes
 
-    def content(self) -> bytes:
-        """What the content store keeps: the canonical document and the signature, canonical themselves."""
-        return rfc8785.dumps({"document": msgspec.to_builtins(self.document), "signature": self.signature.hex()})
 
-
+@lru_cache(maxsize=1024)
 def digest_of(document: Document) -> str:
     """The document's name: SHA-256 over its canonical form, hexadecimal."""
     return sha256(document.canonical()).hexdigest()
@@ -56,6 +54,13 @@ def issue_document(document: Document, secret: bytes) -> Signed:
     return Signed(document, digest, sign(secret, bytes.fromhex(digest)))
 
 
+@lru_cache(maxsize=1024)
+def content_of(signed: Signed) -> bytes:
+    """What the content store keeps: the canonical document and the signature, canonical themselves."""
+    return rfc8785.dumps({"document": msgspec.to_builtins(signed.document), "signature": signed.signature.hex()})
+
+
+@lru_cache(maxsize=1024)
 def parse_signed(content: bytes) -> Signed:
     """The signed document that a content store kept.
 

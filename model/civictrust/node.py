@@ -26,7 +26,7 @@ import trio
 from ...properties.history import Value
 from ...sim.host import Host, Message
 from ..raft import Config, LeadershipLostError, NotLeaderError, RaftNode, RaftStorage, Request
-from .document import Document, Signed, digest_of, issue_document, parse_signed
+from .document import Document, Signed, content_of, digest_of, issue_document, parse_signed
 from .intents import IntentLog
 from .keys import KeyRing
 from .ledger import Ledger
@@ -212,7 +212,7 @@ class CivicTrustNode:
             async def copy(peer: str) -> None:
                 nonlocal kept
                 try:
-                    await self.host.request(peer, ("store", signed.content()), timeout=0.2)
+                    await self.host.request(peer, ("store", content_of(signed)), timeout=0.2)
                 except trio.TooSlowError:
                     return
                 kept += 1

@@ -9,12 +9,15 @@ import trio
 
 from ...properties.history import Value
 from ...sim.host import Host
-from .document import Document, issue_document
+from .document import Document, content_of, issue_document
 
 __all__ = ["ask_cluster", "mallory", "operator"]
 
 ATTEMPT = 0.3
 """Seconds that one node gets to answer."""
+
+PATIENCE = 0.05
+"""Seconds between two forgeries."""
 
 
 async def ask_cluster(host: Host, servers: tuple[str, ...], body: Value, memory: dict[str, Value]) -> Value:
@@ -57,13 +60,13 @@ async def _forge(host: Host, issuer: str, secret: bytes) -> None:
     while True:
         number += 1
         document = Document(f"forged-{issuer}-{number}", issuer, "a title to somebody else's land", 0.0)
-        submission = ("submit", issue_document(document, secret).content())
+        submission = ("submit", content_of(issue_document(document, secret)))
         with trio.move_on_after(1.0):
             reply = await ask_cluster(host, host.peers, submission, memory)
             match reply:
                 case ("rejected", str(why)) if "revoked" in why:
                     return
-        await trio.sleep(0.01)
+        await trio.sleep(PATIENCE)
 
 
 async def operator(host: Host) -> None:

@@ -6,8 +6,10 @@ store always holds a whole document, whatever is lost at whatever moment.  Readi
 
 from __future__ import annotations
 
+import trio
+
 from ...sim.host import Disk
-from .document import Signed, parse_signed
+from .document import Signed, content_of, parse_signed
 
 __all__ = ["ContentStore", "StoreCorruptionError"]
 
@@ -23,17 +25,23 @@ class ContentStore:
         self._disk = disk
         self._directory = directory
         self._known: set[str] = set()
+        # The same document may be put and removed by several tasks at once: a retry, a copy for a peer, recovery.
+        self._lock = trio.Lock()
 
     async def put(self, signed: Signed) -> None:
         """Keep a document, durably; nothing to do if it is there."""
-        if signed.digest in self._known:
-            return
+        async with self._lock:
+            if signed.digest not in self._known:
+                await self.write(signed)
+                self._known.add(signed.digest)
+
+    async def write(self, signed: Signed) -> None:
+        """Write a document so that its name never holds less than all of it."""
         partial = f"{self._directory}/{signed.digest}.partial"
-        await self._disk.write(partial, signed.content())
+        await self._disk.write(partial, content_of(signed))
         await self._disk.fsync(partial)
         await self._disk.rename(partial, f"{self._directory}/{signed.digest}")
         await self._disk.fsync_directory(self._directory)
-        self._known.add(signed.digest)
 
     async def get(self, digest: str) -> Signed | None:
         """The document of that name, or None.
@@ -59,10 +67,11 @@ class ContentStore:
 
     async def remove(self, digest: str) -> None:
         """Forget a document, durably."""
-        self._known.discard(digest)
-        if await self._disk.exists(f"{self._directory}/{digest}"):
-            await self._disk.remove(f"{self._directory}/{digest}")
-            await self._disk.fsync_directory(self._directory)
+        async with self._lock:
+            self._known.discard(digest)
+            if await self._disk.exists(f"{self._directory}/{digest}"):
+                await self._disk.remove(f"{self._directory}/{digest}")
+                await self._disk.fsync_directory(self._directory)
 
     async def clean(self) -> None:
         """After a restart: drop what was being written; what has its final name is made durable, since it may be acted upon."""

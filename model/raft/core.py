@@ -139,7 +139,8 @@ class Raft:
         persist = self._take_persist()
         if persist is None and not (self._messages or self._confirmed or self._delivered < self.commit):
             return None
-        effects = Effects(persist, self._messages, self._take_committed(), self._confirmed)
+        committed, confirmed = self._take_committed(), self._confirmed
+        effects = Effects(persist, self._messages, committed, confirmed, self.role, self.term, self.leader)
         self._messages, self._confirmed = [], []
         return effects
 
@@ -314,7 +315,7 @@ class Raft:
         if reply.accepted:
             if progress.accept(reply.index):
                 self._advance_commit()
-            if progress.next <= self.log.last:
+            if progress.next <= self.log.last and not self._replicate_due:
                 self._send_append(sender, progress)
         elif progress.reject(reply.index, self.log.last_not_after(reply.hint, reply.hint_term)):
             self._send_append(sender, progress)

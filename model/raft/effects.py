@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from .messages import Entry, RaftMessage
+from .role import Role
 
 __all__ = ["Committed", "Effects", "HardState", "Persist", "Read", "Saved"]
 
@@ -58,9 +59,13 @@ class Effects(msgspec.Struct):
     """Everything since the last `take`: do `persist` first, the rest when it is durable.
 
     `messages` are (receiver, message); `committed` is what is newly so, each index once, in order; `reads` are confirmed.
+    `role`, `term` and `leader` are the core's at the time of the `take`, to be told when they are durable.
     """
 
     persist: Persist | None
     messages: list[tuple[str, RaftMessage]]
     committed: list[Committed]
     reads: list[Read]
+    role: Role
+    term: int
+    leader: str | None

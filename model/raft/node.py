@@ -17,9 +17,9 @@ task switch beyond the receive loop's own:
 `propose` and `read_barrier` wait for the receive loop, so they belong into other tasks.  Cancelling these two is safe, cancelling
 `handle` or `run` means the end of the node.
 
-What the world is told: `role`, `term`, `leader`, `phase` (recovery, election, commit, idle) when they change;
-`log=(first, ((term, chain), ...))` when the log from index `first` on has become durably so; `commit=index`;
-`applied=(index, chain)`, once for a batch.  An idle heartbeat tells nothing.
+What the world is told: `phase` (recovery, election, commit, idle) as soon as it changes; `role`, `term`, `leader` when they have
+changed and `log=(first, ((term, chain), ...))` when the log from index `first` on has, both once that is durable;
+`commit=index`; `applied=(index, chain)`, once for a batch.  An idle heartbeat tells nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from .sessions import Request, SessionTable
 from .storage import RaftStorage
 
 __all__ = ["Applied", "LeadershipLostError", "NotLeaderError", "RaftNode", "StateMachine"]
+
+_STATE = ("role", "term", "leader")
 
 
 class StateMachine(Protocol):
@@ -128,7 +130,8 @@ class RaftNode:
         self._reads: dict[int, _Waiter] = {}
         self._barriers: list[tuple[int, _Waiter]] = []
         self._next_read = 0
-        self._told: tuple[str, int, str | None, str] = ("", -1, "", "")
+        self._told: tuple[str, int, str | None] = ("", -1, "")
+        self._told_phase = "recovery"
 
     @property
     def core(self) -> Raft:
@@ -151,7 +154,8 @@ class RaftNode:
         )
         if core.log.last:
             self.host.observe(log=(1, core.log.summary(1)))
-        self.tell_state()
+        self.tell_phase()
+        self.tell_state(core.role, core.term, core.leader)
 
     async def run(self) -> None:
         """The timer task; runs until cancelled, or until the disk fails."""
@@ -223,7 +227,8 @@ class RaftNode:
                 await self.perform(effects)
         finally:
             self._performing = False
-        self.tell_state()
+        self.tell_phase()
+        self.tell_state(core.role, core.term, core.leader)
         if self._proposals or self._reads:
             self._fail_waiters()
         if core.deadline < self._wake_at:
@@ -233,6 +238,7 @@ class RaftNode:
         """One batch, in the order that makes Raft safe: nothing is said or done before it is durable."""
         if effects.persist is not None:
             await self.persist(effects.persist)
+            self.tell_state(effects.role, effects.term, effects.leader)
         if effects.committed:
             self.host.observe(commit=effects.committed[-1].index)
         self.send(effects)
@@ -243,7 +249,7 @@ class RaftNode:
 
     async def persist(self, persist: Persist) -> None:
         """Make it durable, then tell the world of the log."""
-        self.tell_state()
+        self.tell_phase()
         await self.host.killpoint("raft-before-persist")
         await self.storage.save(persist)
         if persist.first:
@@ -289,14 +295,19 @@ class RaftNode:
                 self._barriers.append((read.index, waiter))
         self._release_barriers()
 
-    def tell_state(self) -> None:
-        """Tell the world what has changed of role, term, leader and phase."""
+    def tell_phase(self) -> None:
+        """Tell the world what this host is at, if it is something else than before."""
         core = self.core
         phase = "election" if core.leader is None else "commit" if self.applied < core.log.last else "idle"
-        state = (core.role.value, core.term, core.leader, phase)
+        if phase != self._told_phase:
+            self._told_phase = phase
+            self.host.observe(phase=phase)
+
+    def tell_state(self, role: Role, term: int, leader: str | None) -> None:
+        """Tell the world what has changed of role, term and leader, all of it durable."""
+        state = (role.value, term, leader)
         if state != self._told:
-            names = ("role", "term", "leader", "phase")
-            changed = {name: new for name, new, old in zip(names, state, self._told, strict=True) if new != old}
+            changed = {name: new for name, new, old in zip(_STATE, state, self._told, strict=True) if new != old}
             self._told = state
             self.host.observe(**changed)
 
