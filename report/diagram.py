@@ -117,6 +117,9 @@ class Diagram:
             rules = "".join(f"M{number(AXIS_WIDTH)} {number(y)}H{right}" for _, y in ticks)
             words = (_text(AXIS_WIDTH - 6, y, duration(time), "tick", 3.5) for time, y in ticks)
             yield f'<g class="v{wanted}"><path class="rule" d="{rules}"/>{"".join(words)}</g>' if ticks else ""
+        # Lane names again and again, for paper only.
+        for chunk in range(int(self.layout.height // CHUNK) + 1):
+            yield from (_text(lane.x, chunk * CHUNK, clean(lane.name, 20), "again", 16) for lane in self.layout.lanes)
         for place, event in enumerate(self.events):
             if event.kind == "calm":
                 y = self.layout.y[place]
@@ -171,9 +174,9 @@ class Diagram:
             if last is not None and (last.role, last.term) == (span.role, span.term):
                 continue
             outstanding = span.role.lower() in _PRIMARY + _ASPIRING
-            changed = last is None or last.role != span.role
+            changed = last is not None and last.role != span.role
             term = f"term {span.term}" if span.term else ""
-            label = f"{span.role} {term}".strip() if outstanding or changed else term
+            label = f"{span.role} {term}".strip() if outstanding or changed else term if last is not None else ""
             x, y = self.x[span.host] + 15, span.top
             if label and self._reserve(x, y + 10, label, 10, force=outstanding):
                 yield _text(x, y, label, f"role {'l' if outstanding else 'f'} q{self._term(span.term)}", 10)

@@ -83,7 +83,7 @@ def _lanes(events: Sequence[TraceEvent], hosts: Sequence[str], left: float) -> I
     clients = {event.host: None for event in events if event.kind == "invoke" and event.host is not None}
     names = dict.fromkeys([*hosts, *(event.host for event in events if event.host is not None)])
     servers = sum(name not in clients for name in names)
-    spacing = 140.0 if servers <= 3 else 98.0 if servers <= 5 else 86.0
+    spacing = 120.0 if servers <= 3 else 98.0 if servers <= 5 else 86.0
     x = left + 32.0
     for name in names:
         width = CLIENT_WIDTH if name in clients else spacing

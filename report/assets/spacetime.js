@@ -97,10 +97,10 @@
   };
   const chunks = all(".chunks > g").map((element) => ({ element, reach: element.dataset.y.split(" ").map(Number), scale: 1 }));
   const fixed = all(".grid *, .shapes *, .words *").filter((element) => element.tagName !== "title" && element.tagName !== "g");
-  const look = () => {                           // show and rescale the chunks in view
-    const top = scroll.scrollTop / scale - 300, bottom = (scroll.scrollTop + scroll.clientHeight) / scale + 300;
+  const look = (everything) => {                 // show and rescale the chunks in view
+    const top = scroll.scrollTop / scale - 300, bottom = everything === true ? Infinity : (scroll.scrollTop + scroll.clientHeight) / scale + 300;
     for (const chunk of chunks) {
-      const near = chunk.reach[1] >= top && chunk.reach[0] <= bottom;
+      const near = (everything === true || chunk.reach[1] >= top) && chunk.reach[0] <= bottom;
       chunk.element.style.display = near ? "" : "none";
       if (near && chunk.scale !== scale) { all("*", chunk.element).forEach(rescale); chunk.scale = scale; }
     }
@@ -170,7 +170,7 @@
   const select = (i) => {
     selected = i;
     past = i >= 0 ? causes(i) : null;
-    svg.classList.toggle("focus", i >= 0);
+    svg.classList.toggle("focus", past !== null && past.reduce((sum, inside) => sum + inside, 0) > 2);
     overlay();
     describe(i >= 0 ? i : hovered);
   };
@@ -278,8 +278,8 @@
     event.preventDefault();
     zoom(scale * Math.exp(-event.deltaY * 0.002), event.clientY - scroll.getBoundingClientRect().top);
   }, { passive: false });
-  scroll.addEventListener("scroll", () => requestAnimationFrame(look));
-  addEventListener("resize", look);
+  scroll.addEventListener("scroll", () => requestAnimationFrame(() => look()));
+  addEventListener("beforeprint", () => look(true));
   const travel = (event) => {
     const frame = view.parentNode.getBoundingClientRect();
     scroll.scrollTop = ((event.clientY - frame.top) / frame.height) * scroll.scrollHeight - scroll.clientHeight / 2;
@@ -331,9 +331,14 @@
   // ---- begin --------------------------------------------------------------------------------------------------------------
   one(".bar").hidden = one(".map").hidden = panel.hidden = false;
   refilter();
-  look();
   const asked = place.get(+location.hash.slice(1) || -1), start = place.get(data.violation);
-  if (asked !== undefined) { select(asked); go(asked); }
-  else if (start !== undefined) scroll.scrollTop = y[start] * scale - scroll.clientHeight * 0.6;
-  look();
+  let touched = false;
+  for (const kind of ["wheel", "pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
+  if (asked !== undefined) select(asked);
+  // A notebook may give the frame its size only after the script has run, so the beginning is found anew until someone moves.
+  new ResizeObserver(() => {
+    const first = asked ?? start;
+    if (!touched && first !== undefined) scroll.scrollTop = y[first] * scale - scroll.clientHeight * 0.6;
+    look();
+  }).observe(scroll);
 })();
