@@ -23,16 +23,16 @@ TERMS = ("term", "view", "epoch", "ballot")
 class HostState(msgspec.Struct):
     """One host at a moment.  `status` is up, down, paused, crashed, exited or absent (not yet started).
 
-    `observed` merges what the present incarnation has observed; `cut_to` and `cut_from` name the peers that its messages do
-    not reach, and those whose messages do not reach it, in the order in which they were cut.
+    `observed` merges what the present incarnation has observed; `cut_to` and `cut_from` count the cuts on the links to, and
+    from, each peer: a link works again when every fault that cut it has ended.
     """
 
     host: str
     status: str = "absent"
     incarnation: int = 0
     observed: dict[str, Value] = {}
-    cut_to: tuple[str, ...] = ()
-    cut_from: tuple[str, ...] = ()
+    cut_to: dict[str, int] = {}
+    cut_from: dict[str, int] = {}
 
     @property
     def role(self) -> str:
@@ -78,6 +78,8 @@ class _Fold:
         """Take the next event; the states that it may have changed."""
         if event.kind in ("cut", "heal"):
             return self._links(event)
+        if event.kind == "calm":
+            return self._heal_all()
         if event.host is None:
             return []
         state = self.state(event.host)
@@ -97,12 +99,17 @@ class _Fold:
         touched: dict[str, HostState] = {}
         for sender, to in link_pairs(event.detail):
             source, target = self.state(sender), self.state(to)
-            out = tuple(peer for peer in source.cut_to if peer != to)
-            back = tuple(peer for peer in target.cut_from if peer != sender)
-            source.cut_to = (*out, to) if event.kind == "cut" else out
-            target.cut_from = (*back, sender) if event.kind == "cut" else back
+            for links, peer in ((source.cut_to, to), (target.cut_from, sender)):
+                count = links.pop(peer, 0) + (1 if event.kind == "cut" else -1)
+                if count > 0:
+                    links[peer] = count
             touched[sender], touched[to] = source, target
         return list(touched.values())
+
+    def _heal_all(self) -> list[HostState]:
+        for state in self.states.values():
+            state.cut_to, state.cut_from = {}, {}
+        return list(self.states.values())
 
 
 def states_at(events: Iterable[TraceEvent], hosts: Iterable[str], at: float) -> dict[str, HostState]:

@@ -64,7 +64,10 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def arrange(events: Sequence[TraceEvent], hosts: Sequence[str], ended: float) -> Layout:
-    """Place the events of a trace up to `ended` (virtual seconds); `hosts` gives the order of the lanes."""
+    """Place the events of a trace up to `ended` (virtual seconds); `hosts` gives the order of the lanes.
+
+    A host that did nothing but start has no lane.
+    """
     y, anchors = _place(events, ended)
     gutter = any(event.kind == "strike" for event in events)
     lanes = tuple(_lanes(events, hosts, AXIS_WIDTH + (GUTTER_WIDTH if gutter else 0.0)))
@@ -81,12 +84,14 @@ def arrange(events: Sequence[TraceEvent], hosts: Sequence[str], ended: float) ->
 
 def _lanes(events: Sequence[TraceEvent], hosts: Sequence[str], left: float) -> Iterator[Lane]:
     clients = {event.host: None for event in events if event.kind == "invoke" and event.host is not None}
-    names = dict.fromkeys([*hosts, *(event.host for event in events if event.host is not None)])
+    busy = dict.fromkeys(event.host for event in events if event.host is not None and event.kind != "start")
+    names = [name for name in dict.fromkeys([*hosts, *busy]) if name in busy] or list(hosts)
     servers = sum(name not in clients for name in names)
     spacing = 120.0 if servers <= 3 else 98.0 if servers <= 5 else 86.0
     x = left + 32.0
+    room = CLIENT_WIDTH if len(clients) <= 2 else 134.0
     for name in names:
-        width = CLIENT_WIDTH if name in clients else spacing
+        width = room if name in clients else spacing
         yield Lane(name, x, width, name in clients)
         x += width
 
@@ -158,7 +163,7 @@ def _along(anchors: Sequence[tuple[float, float]], step: float) -> Iterator[tupl
     """The multiples of `step` and their heights."""
     multiple = 0
     for (start, above), (end, below) in pairwise(anchors):
-        while multiple * step < end or (multiple * step == end and start < end):
+        while multiple * step <= end:
             time = multiple * step
             if time >= start:
                 share = (time - start) / (end - start) if end > start else 0.0

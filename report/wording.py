@@ -6,6 +6,7 @@ every text made here is one line of valid UTF-8 of bounded length.  Escaping for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ..properties.history import Value, render
@@ -58,10 +59,12 @@ def value_text(value: Value, limit: int = 400) -> str:
 
 
 def message_name(body: Value) -> str:
-    """What kind of message this is: the class of a struct, the first word of a tuple or of a string, else the type."""
+    """What kind of message this is: the class of a struct, the word that a tuple or a string begins with, else
+    the type."""
     head = body[0] if isinstance(body, tuple) and body else body
-    if isinstance(head, str) and head.strip():
-        return clean(head.split()[0], 24)
+    if isinstance(head, str):
+        word = re.match(r"[A-Za-z][A-Za-z_-]{0,23}(?![A-Za-z0-9_-])", head)
+        return word[0] if word else type(body).__name__
     name = type(head).__name__
     return type(body).__name__ if name in _NAMELESS else name
 

@@ -1,0 +1,226 @@
+"""The summary of an exploration: what was tried, what it struck, what came of it; and whether any of that was empty.
+
+"No failure found" means little by itself.  So the summary counts how often each kind of fault struck, in which phase of its
+victim, and how often it did nothing; how operations ended; which boundaries were crossed; what each property said.  A kind of
+fault that never struck, or an operation that never succeeded, is named as a warning: the run was **vacuous** there (Jepsen's
+users know the test that passed because every request failed).
+
+A `Tally` folds records one by one and merges with others, so workers can count apart; it keeps counts only, never records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..properties.verdict import Status
+from ..sim.record import Record
+from .wording import clean
+
+__all__ = ["Tally", "as_json", "summary_table"]
+
+_NOT_KILL_POINTS = ("send", "deliver", "disk")
+_STYLES = {Status.VALID: "bold green", Status.INVALID: "bold red", Status.UNKNOWN: "bold yellow"}
+
+
+class Tally(msgspec.Struct):
+    """Counts of many runs.
+
+    `struck` maps kind of fault and phase of its victim to how often it struck; `idle` maps kind and reason (nothing,
+    over-budget, never-reached) to how often it did not.  `operations` maps function and outcome, `properties` name and status,
+    to counts.  `wall_seconds` is for the caller to fill in, since nothing here reads a clock.
+    """
+
+    scenario: str = ""
+    schedules: int = 0
+    virtual_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    events: int = 0
+    messages: int = 0
+    dropped: int = 0
+    busy: int = 0
+    struck: dict[str, dict[str, int]] = {}
+    idle: dict[str, dict[str, int]] = {}
+    operations: dict[str, dict[str, int]] = {}
+    boundaries: dict[str, int] = {}
+    properties: dict[str, dict[str, int]] = {}
+    reasons: dict[str, str] = {}
+    """The first reason that each property gave for not being valid."""
+
+    def expect(self, *, faults: Iterable[str] = (), functions: Iterable[str] = ()) -> None:
+        """Name kinds of faults and operations that should occur, so that their absence is seen."""
+        for kind in faults:
+            self.struck.setdefault(kind, {})
+        for function in functions:
+            self.operations.setdefault(function, {})
+
+    def add(self, record: Record) -> None:
+        """Count one run.  Cost: one pass over its operations and strikes."""
+        self.scenario = self.scenario or record.schedule.scenario
+        self.schedules += 1
+        self.virtual_seconds += record.ended
+        self.events += record.statistics.events
+        self.messages += record.statistics.messages_sent
+        self.dropped += record.statistics.messages_dropped
+        self.busy += record.statistics.busy
+        for strike in record.strikes:
+            phases = self.struck.setdefault(strike.fault, {})
+            if strike.struck:
+                _count(phases, strike.phase or "no phase")
+            else:
+                _count(self.idle.setdefault(strike.fault, {}), strike.effect)
+        for operation in record.history.operations:
+            _count(self.operations.setdefault(operation.function, {}), operation.outcome.value)
+        for boundary, crossed in record.statistics.boundaries.items():
+            _count(self.boundaries, boundary, crossed)
+        for verdict in record.verdicts:
+            _count(self.properties.setdefault(verdict.name, {}), verdict.status.value)
+            if verdict.status is not Status.VALID:
+                self.reasons.setdefault(verdict.name, verdict.reason)
+
+    def merge(self, other: Tally) -> None:
+        """Add the counts of another tally; `wall_seconds` adds up too, so workers side by side are the caller's to correct."""
+        self.scenario = self.scenario or other.scenario
+        for name in ("schedules", "virtual_seconds", "wall_seconds", "events", "messages", "dropped", "busy"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("struck", "idle", "operations", "properties"):
+            mine: dict[str, dict[str, int]] = getattr(self, name)
+            theirs: dict[str, dict[str, int]] = getattr(other, name)
+            for key, counts in theirs.items():
+                into = mine.setdefault(key, {})
+                for inner, number in counts.items():
+                    _count(into, inner, number)
+        for boundary, crossed in other.boundaries.items():
+            _count(self.boundaries, boundary, crossed)
+        self.reasons = {**other.reasons, **self.reasons}
+
+    @property
+    def status(self) -> Status:
+        """Invalid if any property failed in any run, else unknown if any was undecided, else valid."""
+        said = [status for counts in self.properties.values() for status, number in counts.items() if number]
+        return next((status for status in (Status.INVALID, Status.UNKNOWN) if status.value in said), Status.VALID)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Where the exploration was vacuous, in sentences; empty if nowhere."""
+        found = [] if self.schedules else ["No schedule was run."]
+        if not self.schedules:
+            return found
+        for kind in sorted(self.struck):
+            if not sum(self.struck[kind].values()):
+                tried = sum(self.idle.get(kind, {}).values())
+                found.append(f"{kind} never struck{f' in {tried:,} attempts' if tried else ': it was never tried'}.")
+        for function in sorted(self.operations):
+            if not self.operations[function].get("ok"):
+                tried = sum(self.operations[function].values())
+                found.append(f"No {function} was ok{f' of {tried:,}' if tried else ': it was never called'}.")
+        return found if self.operations else [*found, "No operation was called."]
+
+
+def as_json(tally: Tally) -> str:
+    """The tally as one line of JSON, with its verdict and its warnings."""
+    data = {"verdict": tally.status.value, "warnings": tally.warnings, **msgspec.structs.asdict(tally)}
+    return msgspec.json.encode(data, order="deterministic").decode("utf-8")
+
+
+def summary_table(tally: Tally) -> RenderableType:
+    """The summary for a terminal of 80 columns and more."""
+    parts: list[RenderableType] = [_headline(tally)]
+    if tally.struck:
+        parts.append(_faults(tally))
+    tables = [table for table in (_operations(tally), _properties(tally)) if table.row_count]
+    if tables:
+        parts.append(Columns([Padding(table, (0, 4, 1, 0)) for table in tables], padding=0))
+    crossed = _kill_points(tally)
+    if crossed is not None:
+        parts.append(Group(Text("kill points crossed", style="dim"), Padding(crossed, (0, 0, 1, 2))))
+    spaced = [Padding(part, (0, 0, 1, 0)) if isinstance(part, (Text, Table)) else part for part in parts]
+    return Group(*spaced, *_verdict(tally))
+
+
+def _headline(tally: Tally) -> Text:
+    wall = ""
+    if tally.wall_seconds > 0:
+        wall = f" in {tally.wall_seconds:,.1f} s ({tally.virtual_seconds / tally.wall_seconds:,.0f} times real time)"
+    return Text.assemble(
+        (clean(tally.scenario, 60), "bold"),
+        f"  {tally.schedules:,} schedules, {tally.virtual_seconds:,.0f} virtual seconds",
+        wall,
+        f", {tally.messages:,} messages ({tally.dropped:,} dropped)",
+    )
+
+
+def _faults(tally: Tally) -> Table:
+    table = _table("fault", "struck", "in phase", "nothing", "over budget", "not reached")
+    table.columns[2].justify = "left"
+    table.columns[2].no_wrap = False
+    for kind in sorted(tally.struck):
+        phases, idle = tally.struck[kind], tally.idle.get(kind, {})
+        total = sum(phases.values())
+        ordered = sorted(phases.items(), key=lambda item: (-item[1], item[0]))
+        words = ", ".join(f"{clean(phase, 24)} {number:,}" for phase, number in ordered)
+        cells = [_number(idle.get(effect, 0)) for effect in ("nothing", "over-budget", "never-reached")]
+        table.add_row(clean(kind, 24), Text(f"{total:,}", style="" if total else "bold yellow"), words, *cells)
+    return table
+
+
+def _operations(tally: Tally) -> Table:
+    table = _table("operation", "ok", "fail", "info")
+    for function in sorted(tally.operations):
+        counts = tally.operations[function]
+        succeeded = counts.get("ok", 0)
+        style = "" if succeeded else "bold yellow"
+        cells = [_number(counts.get(outcome, 0)) for outcome in ("fail", "info")]
+        table.add_row(clean(function, 24), Text(f"{succeeded:,}", style=style), *cells)
+    return table
+
+
+def _properties(tally: Tally) -> Table:
+    table = _table("property", "valid", "invalid", "unknown")
+    for name, counts in tally.properties.items():
+        failed, undecided = counts.get("invalid", 0), counts.get("unknown", 0)
+        table.add_row(
+            clean(name, 40),
+            _number(counts.get("valid", 0)),
+            Text(f"{failed:,}", style="bold red") if failed else _number(0),
+            Text(f"{undecided:,}", style="bold yellow") if undecided else _number(0),
+        )
+    return table
+
+
+def _kill_points(tally: Tally) -> Text | None:
+    """Kill points by name; sends, deliveries and disk operations are in the headline's spirit, not here."""
+    names = [name for name in sorted(tally.boundaries) if name.split(":")[0] not in _NOT_KILL_POINTS]
+    return Text(", ".join(f"{clean(name, 40)} {tally.boundaries[name]:,}" for name in names)) if names else None
+
+
+def _verdict(tally: Tally) -> list[RenderableType]:
+    """Warnings, what was wrong, and the verdict."""
+    colour = "red" if tally.status is Status.INVALID else "yellow"
+    lines: list[RenderableType] = [Text(f"! {warning}", style="yellow") for warning in tally.warnings]
+    lines += [Text(f"{clean(name, 60)}: {clean(reason, 300)}", style=colour) for name, reason in tally.reasons.items()]
+    held = sum(1 for counts in tally.properties.values() if set(counts) <= {"valid"})
+    counted = f"  {held} of {len(tally.properties)} properties held wherever they were checked"
+    return [*lines, Text.assemble("verdict ", (tally.status.value, _STYLES[tally.status]), counted)]
+
+
+def _table(first: str, *rest: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column(first, overflow="fold")
+    for name in rest:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _number(value: int) -> Text:
+    return Text(f"{value:,}", style="" if value else "dim")
+
+
+def _count(counts: dict[str, int], key: str, number: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + number
