@@ -22,7 +22,7 @@ from .sessions import Request
 __all__ = ["RaftStorage", "decode_value", "encode_value"]
 
 encode_value: Callable[[Value], bytes] = msgspec.msgpack.Encoder().encode
-"""The bytes of a command made of plain values; structs are encoded too, but come back as their fields."""
+"""The bytes of a command made of plain values.  Structs need a `decode` that knows their types."""
 
 
 def decode_value(data: bytes) -> Value:
@@ -35,7 +35,11 @@ def decode_value(data: bytes) -> Value:
 
 
 def _freeze(value: Value) -> Value:
-    return tuple(_freeze(item) for item in value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(_freeze(item) for item in value)
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    raise msgspec.DecodeError(f"{type(value).__name__} is not a plain value; give the storage a decode function for it")
 
 
 class StoredEntry(msgspec.Struct, frozen=True, array_like=True):
