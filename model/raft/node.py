@@ -126,6 +126,8 @@ class RaftNode:
         self._performing = False
         self._timer = trio.CancelScope()
         self._wake_at = 0.0
+        # A follower's timer is put off when it is about to run out, not at every heartbeat: that would cost more than it saves.
+        self._slack = self._config.election_timeout[0] / 2
         self._proposals: dict[tuple[int, int], _Waiter] = {}
         self._reads: dict[int, _Waiter] = {}
         self._barriers: list[tuple[int, _Waiter]] = []
@@ -174,9 +176,14 @@ class RaftNode:
         body = message.body
         if not isinstance(body, RaftMessage):
             return False
-        self.core.receive(trio.current_time(), message.sender, body)
+        now = trio.current_time()
+        core = self.core
+        core.receive(now, message.sender, body)
         if not self._performing:
             await self._drain()
+        deadline = core.deadline
+        if deadline < self._wake_at or (deadline != self._wake_at and self._wake_at - now < self._slack):
+            self._wake_at = self._timer.deadline = deadline
         return True
 
     async def propose(self, command: Value) -> Applied:
@@ -231,8 +238,6 @@ class RaftNode:
         self.tell_state(core.role, core.term, core.leader)
         if self._proposals or self._reads:
             self._fail_waiters()
-        if core.deadline < self._wake_at:
-            self._wake_at = self._timer.deadline = core.deadline
 
     async def perform(self, effects: Effects) -> None:
         """One batch, in the order that makes Raft safe: nothing is said or done before it is durable."""
