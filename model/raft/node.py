@@ -246,6 +246,7 @@ class RaftNode:
             self.tell_state(effects.role, effects.term, effects.leader)
         if effects.committed:
             self.host.observe(commit=effects.committed[-1].index)
+            await self.host.killpoint("raft-after-commit")
         self.send(effects)
         if effects.committed:
             await self.apply(effects)

@@ -41,7 +41,8 @@ class Progress:
             self.probing = True
             self.next = self.match + 1
             return True
-        if previous != self.next - 1:
+        # Below `match` it cannot go: a follower that lost what it had acknowledged is beyond help, and gets heartbeats only.
+        if previous != self.next - 1 or previous <= self.match:
             return False
         self.next = max(self.match + 1, min(previous, hint + 1))
         return True

@@ -318,6 +318,18 @@ def test_a_lost_append_is_found_out_by_the_next_heartbeat():
     assert (again.previous, again.entries) == (1, (Entry(1, "lost"),))
 
 
+def test_a_follower_that_lost_what_it_acknowledged_makes_no_storm_of_messages():
+    raft = elect(member([1, 1]))
+    raft.receive(1.0, "n2", AppendReply(2, True, 3, 1))
+    raft.take()
+    raft.propose(1.0, "x")
+    raft.take()
+    raft.receive(1.0, "n2", AppendReply(2, False, 4, 1, 1, 1))
+    assert [message.previous for message in replies(raft)] == [3]
+    raft.receive(1.0, "n2", AppendReply(2, False, 3, 1, 1, 1))
+    assert replies(raft) == []
+
+
 def test_steps_between_two_takes_are_one_batch():
     raft = elect(member())
     raft.receive(1.0, "n2", AppendReply(1, True, 1, 1))
