@@ -75,6 +75,10 @@ class DiskImage:
         """Bytes in the cached content."""
         return len(self._file(path).cached)
 
+    def files(self) -> dict[str, int]:
+        """Every name with the bytes in its cached content, sorted."""
+        return {path: len(self._names[path].cached) for path in sorted(self._names)}
+
     def write(self, path: str, offset: int | None, data: bytes) -> None:
         """Write at `offset`, or at the end if it is None; creates the file."""
         inode = self._names.get(path)

@@ -207,20 +207,20 @@ class Session:
         world.note((11, world.now, number, result.effect, result.detail))
 
     def _arm(self, number: int, action: Inject) -> None:
-        """Let a fault wait for a boundary."""
+        """Let a fault wait for a boundary: of one host, or of whoever holds a role when it crosses."""
         boundary = action.boundary
         assert boundary is not None
-        found = self.world.resolve(boundary.host)
-        for machine in found:
-            self._waiting[number] = action
+        machine = self.world.machines.get(boundary.host)
+        machines = [machine] if machine is not None else [self.world.machines[name] for name in self.world.system]
+        self._waiting[number] = action
 
-            def strike() -> None:
-                del self._waiting[number]
-                self._strike(number, action)
+        def strike() -> None:
+            del self._waiting[number]
+            self._strike(number, action)
 
-            machine.armed.append(Armed(boundary.event, max(boundary.ordinal, 1), strike))
-        if not found:
-            self._strikes.append(Strike(number, action.fault.kind(), "nothing", self.world.now, self.world.index))
+        armed = Armed(boundary.event, None if machine is not None else boundary.host, max(boundary.ordinal, 1), strike)
+        for machine in machines:
+            machine.armed.append(armed)
 
     # -- clients ----------------------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ class Session:
         """The calm phase, the final operations, the verdicts; then everything is freed.  A second call returns the same record."""
         if self._record is None:
             try:
-                self._calm()
+                self.calm()
                 self._record = self._make_record()
             finally:
                 self.close()
@@ -286,7 +286,8 @@ class Session:
         self.world.bury()
         self._release()
 
-    def _calm(self) -> None:
+    def calm(self) -> None:
+        """The calm phase and the final operations: what `finish` does first.  The world is still there to be looked at afterwards."""
         world = self.world
         world.advance(LINGER)
         if self.stopped:

@@ -10,6 +10,7 @@ kind  event               source                                   sequence numb
 1     a fault ends        the action's place in the schedule       how many it has caused so far
 2     a message arrives   its sender                               the sender's count of sends
 3     a host wakes        the host                                 -
+4     somebody looks      (from outside; changes nothing)          -
 ====  ==================  =======================================  =============================
 
 Processing an event runs a **slice** of at most one host: everything in it that is runnable, until it waits for time or messages
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["World"]
 
-FAULT_ENDS, ARRIVAL, WAKE = 1, 2, 3
+FAULT_ENDS, ARRIVAL, WAKE, LOOK = 1, 2, 3, 4
 
 MAX_EVENTS = 3_000_000
 """A run with more events than this is stopped: something floods."""
@@ -176,6 +177,10 @@ class World:
         busiest = max(self.machines.values(), key=lambda machine: (machine.sends, machine.name))
         self.crash(busiest, "LivelockError", f"more than {MAX_EVENTS} events in one run; {busiest.name} sent most", "", ())
         self.stopped = True
+
+    def look_at(self, time: float, look: Callable[[], None]) -> None:
+        """Call `look` once everything up to and including `time` has happened; it must not change anything."""
+        heappush(self._heap, (time, LOOK, 0, 0, self._end, look))
 
     def read_clock(self) -> float:
         """Virtual seconds since the world began."""
@@ -482,10 +487,12 @@ class World:
     def cross(self, machine: Machine, *events: str) -> None:
         """A host with armed actions crosses a boundary."""
         for armed in list(machine.armed):
-            if armed.event in events:
+            if armed.event in events and armed.role in (None, machine.observed.get("role")):
                 armed.remaining -= 1
                 if armed.remaining == 0:
-                    machine.armed.remove(armed)
+                    for other in self.machines.values():
+                        if armed in other.armed:
+                            other.armed.remove(armed)
                     armed.strike()
 
 
