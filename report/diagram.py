@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from math import copysign, hypot
 
-from ..properties.history import History, Operation, render
+from ..properties.history import History, Operation
 from ..properties.verdict import Evidence
 from ..sim.record import Strike
 from ..sim.trace import TraceEvent
@@ -24,7 +24,7 @@ from .hosts import Span, spans
 from .layout import AXIS_WIDTH, Layout
 from .messages import Arrow
 from .text import strike_text
-from .wording import call_text, clean, duration, seconds, short, value_text
+from .wording import call_text, clean, duration, result_text, seconds, short, value_text
 
 __all__ = ["CHUNK", "Diagram", "number"]
 
@@ -93,12 +93,12 @@ class Diagram:
         width, height = number(self.layout.width), number(self.layout.height)
         found = spans(self.events, self.layout.y, self.layout.height - 12, [x.name for x in self.layout.lanes if not x.client])
         found = [span for span in found if span.host in self.x]
-        shapes, words = [*self._lanes(found)], [*self._faults(), *self._role_labels(found)]
+        shapes, words = [*self._lanes(found)], [*self._faults(), *self._marks(), *self._role_labels(found)]
         for operation in self.history.operations:
             bar, texts = self._operation(operation)
             shapes.append(bar)
             words += texts
-        words += [*self._marks(), *self._band_labels(found), *self._evidence()]
+        words += [*self._band_labels(found), *self._evidence()]
         # The texts above have taken their room before the arrows look for theirs.
         chunks = "".join(self._chunks())
         drawn = "".join(shapes)
@@ -124,7 +124,7 @@ class Diagram:
             if event.kind == "calm":
                 y = self.layout.y[place]
                 yield f'<path class="calm" d="M{number(AXIS_WIDTH)} {number(y)}H{right}"/>'
-                yield _text(AXIS_WIDTH + 6, y, "calm: faults end, progress is due", "calm", -4)
+                yield _text(AXIS_WIDTH + 6, y, "calm: all faults end", "calm", -4)
 
     def _lanes(self, found: Sequence[Span]) -> Iterator[str]:
         """Bands below lanes below the lines of clients."""
@@ -193,7 +193,9 @@ class Diagram:
             chunk = int(top // CHUNK)
             reach[chunk] = (reach[chunk][0], max(reach[chunk][1], bottom))
             paths[chunk].setdefault(style, []).append(path)
-            texts[chunk] += self._arrow_texts(arrow)
+        for label in (self._lost, self._name):  # what was lost matters more than what arrived
+            for arrow in self.flights:
+                texts[int(self.layout.y[arrow.start] // CHUNK)] += label(arrow)
         for place, event in enumerate(self.events):
             tick = self._tick(place, event)
             if tick is not None:
@@ -233,15 +235,20 @@ class Diagram:
             return y1, y2, style + " o", line
         return y1, y2, style, line + _head(right - left, y2 - y1)
 
-    def _arrow_texts(self, arrow: Arrow) -> Iterator[str]:
+    def _lost(self, arrow: Arrow) -> Iterator[str]:
+        """What was dropped and why, next to the cross."""
+        if not arrow.why or arrow.routine:
+            return
+        x1, _, x2, y = self._flight(arrow)
+        label = short(f"{arrow.type}: {arrow.why}", 26)
+        x = x2 + 7 if x2 >= x1 else x2 - 7 - _wide(label, 9.5)
+        if self._reserve(x, y + 3, label, 9.5):
+            yield _text(x, y, label, f"lost t{self.types[arrow.type]}", 3)
+
+    def _name(self, arrow: Arrow) -> Iterator[str]:
+        """The type of a message that arrived, near its receiver or else near its sender."""
         x1, y1, x2, y2 = self._flight(arrow)
         style = f"t{self.types[arrow.type]}"
-        if arrow.why and not arrow.routine:
-            side = 1 if x2 >= x1 else -1
-            label = short(f"{arrow.type}: {arrow.why}", 26)
-            x = x2 + 7 if side > 0 else x2 - 7 - _wide(label, 9.5)
-            if self._reserve(x, y2 + 3, label, 9.5):
-                yield _text(x, y2, label, f"lost {style}", 3)
         if arrow.why or arrow.routine or arrow.end is None or arrow.sender == arrow.to:
             return
         label = short(arrow.type, 20)
@@ -283,8 +290,8 @@ class Diagram:
         decisive = operation.id == (self.evidence.operations or (None,))[-1]
         blame = " decisive" if decisive else " blamed" if operation.id in self.evidence.operations else ""
         head = short(call_text(operation.function, operation.argument), 25)
-        result = {"ok": f"→ {render(operation.result)}", "fail": "→ fail", "info": "→ unknown"}[outcome]
-        tail = "" if end is None else short(result, 25)
+        result = {"fail": "fail", "info": "unknown"}.get(outcome) or result_text(operation.argument, operation.result)
+        tail = "" if end is None else short(f"→ {result}", 25)
         if low - top < 14:
             head, tail = short(f"{head} {tail}", 26), ""
         words = [_text(x + 9, top, head, "optext" + blame, 9)]
@@ -293,7 +300,7 @@ class Diagram:
         self._reserve(x + 9, low, tail, 10.5, force=True)
         style = f"op {outcome}{blame}" + " open" * (end is None)
         title = f"<title>{_escape(clean(operation.describe(), 200))}</title>"
-        bar = _rect(x - 4.5, top, 9, low - top, style, ' rx="2"')
+        bar = _rect(x - 4.5, top, 9, low - top, style)
         return f"<g>{title}{bar}</g>", words
 
     def _marks(self) -> Iterator[str]:
@@ -344,7 +351,7 @@ class Diagram:
         if self.violation is not None:
             place = self.position[self.violation]
             y = self.layout.y[place]
-            yield _text(self.layout.width - 6, y, f"violation, {seconds(self.events[place].time)}", "violation", -4)
+            yield _text(self.layout.width - 6, y, f"violation, {seconds(self.events[place].time)}", "violation", 13)
 
     def _reserve(self, x: float, y: float, label: str, size: float, force: bool = False) -> bool:
         """Take the room that a text needs; False, taking nothing, if it is not free (unless forced)."""

@@ -33,6 +33,8 @@ ROW = 4.0
 LABEL = 13.0
 """Least distance of two texts under each other."""
 _ROWS_PER_INSTANT = 30
+_STRETCH = ((200, 15.0), (12_000, 9.0))
+"""Pixels per square root of a millisecond, for traces of at most so many events; longer ones get 5."""
 _STEPLESS = frozenset({"observe", "log", "drop", "strike", "cut", "heal", "calm"})
 _LABELLED = frozenset({"invoke", "complete", "kill", "restart", "crash", "pause", "resume"})
 _STEPS = (100.0, 10.0, 1.0, 0.5, 0.1, 0.05, 0.01, 0.005, 0.001)
@@ -113,7 +115,7 @@ def _ranks(instant: Sequence[tuple[int, TraceEvent]]) -> dict[int, int]:
 
 def _place(events: Sequence[TraceEvent], ended: float) -> tuple[list[float], list[tuple[float, float]]]:
     """The y of each event, and (time, y) pairs between which the axis is linear."""
-    stretch = 9.0 if len(events) < 12_000 else 5.0
+    stretch = next((pixels for most, pixels in _STRETCH if len(events) <= most), 5.0)
     y: list[float] = []
     anchors = [(0.0, TOP)]
     free: dict[str, float] = {}

@@ -52,7 +52,7 @@ def spacetime_html(record: Record, *, title: str | None = None, until: float | N
     layout = arrange(events, record.hosts, ended)
     flights = arrows(events)
     types = message_types(flights)
-    heading = title or _title(record)
+    heading = clean(title or _title(record), 200)
     return "".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -97,9 +97,10 @@ def _story(record: Record, heading: str) -> str:
     """Verdicts, schedule, facts."""
     worst = record.status
     verdicts = sorted(record.verdicts, key=lambda verdict: [Status.INVALID, Status.UNKNOWN, Status.VALID].index(verdict.status))
-    told = "".join(_verdict(verdict, record) for verdict in verdicts if verdict.status is not Status.VALID)
-    valid = [verdict.name for verdict in verdicts if verdict.status is Status.VALID]
-    holding = f'<p class="facts">Holds: {_safe(clean(", ".join(valid), 600))}.</p>' if valid else ""
+    told = "".join(_verdict(verdict, record) for verdict in verdicts if verdict.status is worst is not Status.VALID)
+    others = _names("Holds", verdicts, Status.VALID)
+    if worst is Status.INVALID:
+        others += _names("Undecided, as the run stopped here", verdicts, Status.UNKNOWN)
     counts, schedule = record.statistics, record.schedule
     facts = (
         f"{record.ended:.3f} virtual seconds, {counts.events} events, {counts.messages_sent} messages "
@@ -108,9 +109,14 @@ def _story(record: Record, heading: str) -> str:
     )
     badge = f'<span class="badge {worst.value}">{worst.value}</span>'
     return (
-        f'<header class="story"><h1>{_safe(clean(heading, 200))}</h1><p>{badge}</p>{told}'
-        f'<h2>Schedule</h2>{_plan(record)}{holding}<p class="facts">{_safe(clean(facts))}</p></header>'
+        f'<header class="story"><h1>{_safe(heading)}</h1><p>{badge}</p>{told}'
+        f'<h2>Schedule</h2>{_plan(record)}{others}<p class="facts">{_safe(clean(facts))}</p></header>'
     )
+
+
+def _names(heading: str, verdicts: Sequence[Verdict], status: Status) -> str:
+    names = [verdict.name for verdict in verdicts if verdict.status is status]
+    return f'<p class="facts">{heading}: {_safe(clean(", ".join(names), 600))}.</p>' if names else ""
 
 
 def _verdict(verdict: Verdict, record: Record) -> str:
@@ -305,11 +311,12 @@ def _table(
     kinds, keys, texts = _Words(), _Words(), _Words()
     lanes = {lane.name: place for place, lane in enumerate(layout.lanes)}
     position = {event.index: place for place, event in enumerate(events)}
+    struck = {strike.index: {"what became of it": strike_text(strike)} for strike in record.strikes if strike.struck}
     rows: list[list[int]] = []
     clock = 0
     for place, event in enumerate(events):
         cause = position.get(event.cause, place) if event.cause is not None else place
-        detail = _shown(event, cause != place)
+        detail = _shown(event, cause != place) | struck.get(event.index, {})
         now = round(event.time * 1e6)
         head = [now - clock, kinds.number(event.kind), lanes.get(event.host or "", -1), place - cause]
         rows.append([*head, keys.number("\n".join(detail)), *(texts.number(text) for text in detail.values())])

@@ -14,7 +14,7 @@ from ..sim.record import Record, Strike
 from ..sim.schedule import Action, Call, DiskNoise, MessageNoise, Noise, Override, Schedule
 from ..sim.trace import TraceEvent
 from .hosts import HostState, states_at
-from .wording import clean, duration, event_text, seconds, value_text
+from .wording import clean, duration, event_text, result_text, seconds, value_text
 
 __all__ = [
     "action_text",
@@ -81,7 +81,8 @@ def _called(operation: Operation) -> str:
 
 def _end(operation: Operation) -> str:
     if operation.outcome is Outcome.OK:
-        return "ok" if operation.result is None else f"-> {render(operation.result)}"
+        result = result_text(operation.argument, operation.result)
+        return result if operation.result is None and result == "ok" else f"-> {result}"
     word = "fail" if operation.outcome is Outcome.FAIL else "unknown"
     return f"{word} ({operation.error})" if operation.error else word
 
@@ -191,10 +192,14 @@ def _indent(lines: Iterable[str]) -> list[str]:
 
 
 def _columns(rows: Sequence[tuple[str, ...]], gap: int = 2) -> list[str]:
-    """Rows padded to columns; one wider than 60 characters does not push the others away."""
-    if not rows:
-        return []
-    widths = [max((len(cell) for cell in column if len(cell) <= 60), default=0) for column in zip(*rows, strict=True)]
-    space = " " * gap
-    padded = (space.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width or cell) for row in rows)
-    return [line.rstrip() for line in padded]
+    """Rows padded to columns; the last cell of a row, or one over 60 characters, does not push the others away."""
+    widths = [0] * (len(rows[0]) if rows else 0)
+    for row in rows:
+        for column, cell in enumerate(row):
+            if len(cell) <= 60 and any(row[column + 1 :]):
+                widths[column] = max(widths[column], len(cell))
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width or cell]
+        lines.append((" " * gap).join(cells).rstrip())
+    return lines

@@ -12,7 +12,18 @@ from collections.abc import Mapping
 from ..properties.history import Value, render
 from ..sim.trace import TraceEvent
 
-__all__ = ["call_text", "clean", "duration", "event_text", "link_pairs", "message_name", "seconds", "short", "value_text"]
+__all__ = [
+    "call_text",
+    "clean",
+    "duration",
+    "event_text",
+    "link_pairs",
+    "message_name",
+    "result_text",
+    "seconds",
+    "short",
+    "value_text",
+]
 
 _NAMELESS = ("str", "bytes", "int", "float", "bool", "NoneType", "tuple")
 _OBSERVED_ORDER = ("role", "term", "phase")
@@ -51,6 +62,11 @@ def call_text(function: str, argument: Value) -> str:
     if type(argument) is tuple and argument:
         shown = ", ".join(render(item) for item in argument)
     return f"{function}({shown})"
+
+
+def result_text(argument: Value, result: Value) -> str:
+    """What a successful operation gave: a write's None is just `ok`, while a read's None is what was read."""
+    return "ok" if result is None and argument is not None else render(result)
 
 
 def value_text(value: Value, limit: int = 400) -> str:
@@ -119,10 +135,7 @@ def _complete(detail: Mapping[str, Value]) -> str:
 
 
 def _strike(detail: Mapping[str, Value]) -> str:
-    effect = value_text(detail.get("effect"))
-    target = value_text(detail.get("target") or "")
-    what = f"{value_text(detail.get('fault'))} {target}".strip()
-    return what if effect == "struck" else f"{what}: {effect}"
+    return f"{value_text(detail.get('fault'))} {value_text(detail.get('target') or '')}".strip()
 
 
 def _log(detail: Mapping[str, Value]) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from killpoint.properties.history import Complete, Event, History, Incident, Invoke, Observe, Outcome
 from killpoint.properties.verdict import Evidence, Status, Verdict
-from killpoint.sim.fault import Fault
+from killpoint.sim.faults import Fault, Kill, Partition, PowerLoss
 from killpoint.sim.record import Record, Statistics, Strike
 from killpoint.sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
 from killpoint.sim.trace import TraceEvent
@@ -51,27 +51,6 @@ class Issue(msgspec.Struct, frozen=True):
 class Issued(msgspec.Struct, frozen=True):
     request: str
     index: int
-
-
-class DrawnKill(Fault, frozen=True, kw_only=True):
-    """A kill that only these records use."""
-
-    target: str = ""
-    mode: str = "process"
-
-    @classmethod
-    def kind(cls) -> str:
-        return "drawn-kill"
-
-
-class DrawnPartition(Fault, frozen=True, kw_only=True):
-    """A partition that only these records use."""
-
-    shape: str = ""
-
-    @classmethod
-    def kind(cls) -> str:
-        return "drawn-partition"
 
 
 class Cluster:
@@ -192,9 +171,8 @@ class Cluster:
                     if peer != to:
                         entry = ("issue", body.request, body.document)
                         self.send(to, peer, AppendEntries(self.term[to], to, self.log[to] - 1, (entry,), self.log[to] - 1))
-        elif isinstance(body, Issued):
-            if to in self.open and self.open[to][2] == body.request:
-                self.complete(to, Outcome.OK, body.index)
+        elif isinstance(body, Issued) and to in self.open and self.open[to][2] == body.request:
+            self.complete(to, Outcome.OK, body.index)
 
     def disk(self, host: str, operation: str, path: str) -> None:
         self.note("disk", host, None, operation=operation, path=path, size=self.random.randrange(40, 600), boundary=self.sent)
@@ -262,21 +240,23 @@ class Cluster:
 
     def strike(self, fault: Fault, hosts: tuple[str, ...], effect: str = "struck", detail: str = "") -> int:
         action = next(i for i, a in enumerate(self.actions) if isinstance(a, Inject) and a.fault is fault)
-        index = self.note("strike", None, None, action=action, fault=fault.kind(), target=" ".join(hosts), effect=effect)
+        index = self.note("strike", None, None, action=action, fault=fault.kind(), target=fault.target)
         self.strikes.append(Strike(action, fault.kind(), effect, self.now, index, "idle" if hosts else "", hosts, detail))
         return index
 
-    def kill(self, fault: DrawnKill) -> None:
+    def kill(self, fault: Kill | PowerLoss) -> None:
         leader = next((n for n in self.names if self.role[n] == "leader" and self.alive[n]), None)
         target = leader if fault.target == "leader" else fault.target
         if target is None or not self.alive[target]:
             self.strike(fault, (), "nothing")
             return
-        kept = "3 of 7 sectors" if fault.mode == "power" else ""
-        cause = self.strike(fault, (target,), detail=f"kept {kept}" if kept else "")
+        power = isinstance(fault, PowerLoss)
+        kept = "kept 3 of 7 units not yet synced" if power else ""
+        cause = self.strike(fault, (target,), detail=kept)
         self.alive[target] = False
         self.role[target] = "follower"
-        self.incident("kill", target, cause, mode=fault.mode, kept=kept)
+        mode = "power" if power else "process"
+        self.incident("power-loss" if power else "kill", target, cause, mode=mode, kept=kept)
 
         def restart() -> None:
             self.alive[target] = True
@@ -287,7 +267,7 @@ class Cluster:
 
         self.later(fault.duration, restart)
 
-    def partition(self, fault: DrawnPartition) -> None:
+    def partition(self, fault: Partition) -> None:
         side = [n for n in self.names if self.role[n] == "leader" and self.alive[n]][-1:] or [self.names[0]]
         rest = [n for n in self.names if n not in side]
         links = tuple((a, b) for a in side for b in rest) + tuple((b, a) for a in side for b in rest)
@@ -347,14 +327,14 @@ def raft_record(
         cluster.later(round(at, 3), lambda client=client: cluster.call(client))
         at += cluster.random.uniform(0.02, 0.12)
     if faults:
-        kill = DrawnKill(target="leader", duration=0.3)
+        kill = Kill(target="leader", duration=0.3)
         cluster.inject(0.7, kill, lambda: cluster.kill(kill), Boundary("leader", "disk:fsync", 3))
-        power = DrawnKill(target=cluster.names[-1], mode="power", duration=0.15)
+        power = PowerLoss(target=cluster.names[-1], keep="prefix:3", duration=0.15)
         cluster.inject(0.95, power, lambda: cluster.kill(power))
-        partition = DrawnPartition(shape="leader | rest", duration=0.4)
+        partition = Partition(target="leader", duration=0.4)
         cluster.inject(1.3, partition, lambda: cluster.partition(partition))
         cluster.later(1.5, lambda: cluster.pause(cluster.names[1], 0.2))
-        again = DrawnKill(target=cluster.names[-1], duration=0.1)
+        again = Kill(target=cluster.names[-1], duration=0.1)
         cluster.inject(1.0, again, lambda: cluster.kill(again))
         cluster.later(1.75, lambda: cluster.incident("calm", None))
     cluster.run(until=until, messages=messages)
@@ -386,7 +366,9 @@ def _finish(cluster: Cluster, violation: bool) -> Record:
         for e in cluster.trace
     )
     return Record(
-        schedule=Schedule(scenario="civictrust", seed=20261, actions=actions, noise=Noise(latency=1.0), mutant="ack-before-fsync"),
+        schedule=Schedule(
+            scenario="civictrust", seed=20261, actions=actions, noise=Noise(latency=1.0), mutant="ack-before-fsync"
+        ),
         digest="3fa91c02d1e7b6a4",
         ended=cluster.now,
         history=history,

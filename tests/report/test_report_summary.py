@@ -1,0 +1,135 @@
+"""The summary of an exploration."""
+
+import json
+from io import StringIO
+
+import msgspec
+import pytest
+from report_records import raft_record
+from rich.console import Console
+
+from killpoint.properties.verdict import Status, Verdict
+from killpoint.report.summary import Tally, as_json, summary_table
+from killpoint.sim.record import Record
+
+RECORDS = [raft_record(seed=seed, until=1.6, violation=seed == 3) for seed in range(4)]
+
+
+def tally_of(records: list[Record]) -> Tally:
+    tally = Tally()
+    for record in records:
+        tally.add(record)
+    return tally
+
+
+def drawn(tally: Tally, width: int) -> str:
+    out = StringIO()
+    Console(file=out, width=width, color_system=None).print(summary_table(tally))
+    return out.getvalue()
+
+
+def test_counts_are_those_of_the_records() -> None:
+    tally = tally_of(RECORDS)
+    assert tally.schedules == 4
+    assert tally.virtual_seconds == sum(record.ended for record in RECORDS)
+    strikes = [strike for record in RECORDS for strike in record.strikes]
+    assert sum(sum(phases.values()) for phases in tally.struck.values()) == sum(strike.struck for strike in strikes)
+    assert sum(sum(reasons.values()) for reasons in tally.idle.values()) == sum(not strike.struck for strike in strikes)
+    assert tally.struck["power-loss"] == {"idle": 4}
+    operations = [operation for record in RECORDS for operation in record.history.operations]
+    assert tally.operations == {
+        "issue": {outcome: sum(o.outcome.value == outcome for o in operations) for outcome in ("ok", "info")}
+    }
+    assert tally.boundaries["after-cas-store"] == 48
+    assert tally.properties["NoDuplicates"] == {"valid": 4}
+    assert tally.status is Status.INVALID
+
+
+def test_merging_halves_is_counting_the_whole() -> None:
+    left, right = tally_of(RECORDS[:1]), tally_of(RECORDS[1:])
+    left.merge(right)
+    assert left == tally_of(RECORDS)
+    assert right == tally_of(RECORDS[1:])
+
+
+def test_a_tally_travels_between_processes() -> None:
+    tally = tally_of(RECORDS)
+    assert msgspec.json.decode(msgspec.json.encode(tally), type=Tally) == tally
+
+
+def test_two_tallies_share_nothing() -> None:
+    first, second = Tally(), Tally()
+    first.add(RECORDS[0])
+    assert second == Tally()
+
+
+def test_what_never_struck_and_what_never_succeeded_is_named() -> None:
+    tally = tally_of(RECORDS)
+    assert tally.warnings == []
+    tally.expect(faults=["pause", "kill"], functions=["read"])
+    assert tally.warnings == ["pause never struck: it was never tried.", "No read was ok: it was never called."]
+    tally.struck["kill"] = {}
+    tally.idle["kill"] = {"over-budget": 1_200}
+    tally.operations["issue"] = {"info": 7}
+    assert tally.warnings[:1] == ["kill never struck in 1,200 attempts."]
+    assert "No issue was ok of 7." in tally.warnings
+
+
+def test_a_tally_of_nothing_is_vacuous() -> None:
+    assert Tally().warnings == ["No schedule was run."]
+    assert Tally(schedules=3).warnings == ["No operation was called."]
+    assert "No schedule was run." in drawn(Tally(), 80)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "overall"),
+    [
+        (["valid", "valid"], Status.VALID),
+        (["valid", "unknown"], Status.UNKNOWN),
+        (["unknown", "invalid"], Status.INVALID),
+        ([], Status.VALID),
+    ],
+)
+def test_the_verdict_over_all_runs(statuses: list[str], overall: Status) -> None:
+    verdicts = tuple(Verdict(f"P{place}", Status(status), "why") for place, status in enumerate(statuses))
+    tally = tally_of([msgspec.structs.replace(RECORDS[0], verdicts=verdicts)])
+    assert tally.status is overall
+    assert set(tally.reasons) == {verdict.name for verdict in verdicts if verdict.status is not Status.VALID}
+
+
+def test_json_has_the_verdict_the_warnings_and_the_counts() -> None:
+    tally = tally_of(RECORDS)
+    data = json.loads(as_json(tally))
+    assert data["verdict"] == "invalid"
+    assert data["warnings"] == []
+    assert data["struck"] == tally.struck
+    assert as_json(tally) == as_json(tally_of(RECORDS))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_the_terminal_and_says_everything(width: int) -> None:
+    tally = tally_of(RECORDS)
+    tally.expect(faults=["clock-jump"])
+    tally.wall_seconds = 2.0
+    text = drawn(tally, width)
+    assert all(len(line) <= width for line in text.splitlines())
+    flat = " ".join(text.split())
+    for words in (
+        "civictrust 4 schedules",
+        "power-loss",
+        "not reached",
+        "over budget",
+        "issue",
+        "after-cas-store 48",
+        "NoDuplicates",
+    ):
+        assert words in flat
+    assert "! clock-jump never struck: it was never tried." in text
+    assert "verdict invalid 1 of 2 properties held" in flat
+    assert "no order of the operations explains it" in flat
+    assert "times real time" in flat
+
+
+def test_a_wide_terminal_puts_operations_and_properties_side_by_side() -> None:
+    tally = tally_of(RECORDS)
+    assert any("operation" in line and "property" in line for line in drawn(tally, 120).splitlines())
