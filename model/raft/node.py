@@ -20,6 +20,9 @@ task switch beyond the receive loop's own:
 What the world is told: `phase` (recovery, election, commit, idle) as soon as it changes; `role`, `term`, `leader` when they have
 changed and `log=(first, ((term, chain), ...))` when the log from index `first` on has, both once that is durable;
 `commit=index`; `applied=(index, chain)`, once for a batch.  An idle heartbeat tells nothing.
+
+Kill points, in the order of a batch: raft-before-persist, raft-after-persist (nothing sent yet), raft-after-commit (the commit is
+told, but to no other host), raft-before-apply (once for each entry).
 """
 
 from __future__ import annotations

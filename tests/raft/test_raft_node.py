@@ -230,14 +230,14 @@ def test_a_restarted_host_tells_its_whole_log():
     simulate(scenario)
 
 
-def test_kill_points_are_crossed_around_persisting_and_before_applying():
+def test_kill_points_are_crossed_at_every_step_of_a_command_in_order():
     async def scenario(cluster):
         leader = await cluster.leader()
         await trio.sleep(0.5)
         cluster.killpoints.clear()
         await leader.propose("x")
         mine = [name for host, name in cluster.killpoints if host == leader.host.name]
-        assert mine == ["raft-before-persist", "raft-after-persist", "raft-before-apply"]
+        assert mine == ["raft-before-persist", "raft-after-persist", "raft-after-commit", "raft-before-apply"]
 
     simulate(scenario)
 
