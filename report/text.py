@@ -51,7 +51,7 @@ def verdict_lines(verdict: Verdict, history: History | None = None) -> list[str]
     Operations that the evidence names but its lines do not show are looked up in `history` and shown first.
     """
     reason = verdict.reason.rstrip(".")
-    lines = [f"{verdict.name} {_STATUS[verdict.status]}{': ' if reason else ''}{clean(reason, 2000)}."]
+    lines = [f"{clean(verdict.name, 200)} {_STATUS[verdict.status]}{': ' if reason else ''}{clean(reason, 2000)}."]
     if verdict.evidence is None:
         return lines
     told = [clean(line, 2000) for line in verdict.evidence.lines]
