@@ -64,10 +64,23 @@ class _Spent(Exception):  # noqa: N818
 
 
 class Shrinker:
-    """Shrinks one failing record.  `best` is the smallest failing record found so far, at any time."""
+    """Shrinks one failing record.  `best` is the smallest failing record found so far, at any time.
 
-    def __init__(self, scenario: type[Scenario], record: Record, *, budget: int = BUDGET) -> None:
+    `each` is called after every run; `stop` is asked before every run and ends the shrinking as a spent budget does.
+    """
+
+    def __init__(
+        self,
+        scenario: type[Scenario],
+        record: Record,
+        *,
+        budget: int = BUDGET,
+        each: Callable[[], None] = lambda: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         assert record.failure is not None, "only a failing run can be shrunk"
+        self._each = each
+        self._stop = stop
         self._scenario = scenario
         self._signature = record.failure.signature
         self._budget = budget
@@ -109,10 +122,11 @@ class Shrinker:
         if name in self._seen:
             return False
         self._seen.add(name)
-        if self.runs >= self._budget:
+        if self.runs >= self._budget or self._stop():
             raise _Spent
         self.runs += 1
         record = run(candidate, self._scenario)
+        self._each()
         if record.failure is None or record.failure.signature != self._signature:
             return False
         self.best = record
