@@ -1,32 +1,35 @@
 """A run to look at: a record with everything that a person wants to ask of it.
 
-`load` replays a schedule file with the full trace; `Run` then answers from the record, and runs the schedule again, up to a moment, when
-asked what the hosts were at that moment.
+`load` replays a schedule file with the full trace; `Run` then answers from the record, and runs the schedule again, up to a
+moment, when asked what the hosts were at that moment.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from html import escape
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from .explore.catalog import find_scenario
-from .properties.history import History, Operation, Value
+from .explore.catalog import UnknownScenarioError, find_scenario
+from .properties.history import History, Value, render
 from .properties.verdict import Status, Verdict
+from .report.spacetime import spacetime_fragment, spacetime_html
+from .report.text import operations_table, schedule_lines, timeline_lines, verdict_lines
 from .sim import codec
+from .sim.codec import Failure, Filed
 from .sim.record import Record
 from .sim.scenario import Scenario
 from .sim.schedule import Schedule
 from .sim.session import Session, run
 from .sim.trace import TraceEvent
+from .sim.world import World
+from .tables import Table
 
-if TYPE_CHECKING:
-    from networkx import MultiDiGraph
-
-__all__ = ["HostState", "Moment", "Run", "load", "parse_time"]
+__all__ = ["HostState", "Moment", "Run", "Timeline", "load", "parse_time"]
 
 
 class HostState(msgspec.Struct, frozen=True):
@@ -41,11 +44,224 @@ class HostState(msgspec.Struct, frozen=True):
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """The whole cluster at a moment (virtual seconds)."""
+    """The whole cluster at a moment (virtual seconds), and the links (from, to) that were cut."""
 
     time: float
     hosts: Mapping[str, HostState]
     cuts: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        lines = [f"at {self.time:g} s"]
+        for host in self.hosts.values():
+            status = "paused" if host.paused else "up" if host.alive else "down"
+            said = "  ".join(f"{key}={render(value)}" for key, value in host.observed.items())
+            lines.append(f"{host.name:<4} {status:<6} incarnation {host.incarnation}  {said}".rstrip())
+        lines += [f"cut: {', '.join(f'{sender} -> {to}' for sender, to in self.cuts)}"] if self.cuts else []
+        return "\n".join(lines)
+
+
+class Timeline:
+    """The space-time diagram of a run; a notebook shows it as a picture, `print` as lines."""
+
+    def __init__(self, record: Record, until: float | None = None) -> None:
+        self._record = record
+        self._until = until
+
+    def html(self) -> str:
+        """A complete page, which needs nothing else."""
+        return spacetime_html(self._record, until=self._until)
+
+    def save(self, path: str | Path) -> None:
+        """Write the page to a file, atomically."""
+        codec.write_atomically(Path(path), self.html())
+
+    def _repr_html_(self) -> str:
+        return spacetime_fragment(self._record, until=self._until)
+
+    def __str__(self) -> str:
+        return "\n".join(timeline_lines(self._record.trace or (), until=self._until))
+
+
+class Run:
+    """A finished run.  `record` may come from exploring; without a trace the schedule is run again to get one.
+
+    `filed` is what was noted in the file that the schedule came from, if it came from one.
+    """
+
+    def __init__(self, record: Record, scenario: type[Scenario], filed: Filed | None = None) -> None:
+        if record.trace is None:
+            record = run(record.schedule, scenario, trace=True)
+        self.record = record
+        self.scenario = scenario
+        self._filed = filed
+
+    # -- what it was ------------------------------------------------------------------------------
+
+    @property
+    def schedule(self) -> Schedule:
+        """What the run was made from."""
+        return self.record.schedule
+
+    @property
+    def history(self) -> History:
+        """Invocations, completions, observations and incidents."""
+        return self.record.history
+
+    @property
+    def trace(self) -> tuple[TraceEvent, ...]:
+        """Every event with its cause."""
+        assert self.record.trace is not None
+        return self.record.trace
+
+    @property
+    def operations(self) -> Table:
+        """What clients did, one row per operation."""
+        return Table(operations_table(self.history))
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal; two runs are the same run if and only if their digests are equal."""
+        return self.record.digest
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What each property says."""
+        return self.record.verdicts
+
+    @property
+    def failure(self) -> Verdict | None:
+        """The first property that failed, or None."""
+        return self.record.failure
+
+    # -- compared with the file -------------------------------------------------------------------
+
+    @property
+    def noted(self) -> Failure | None:
+        """How the schedule failed when it was saved; None if that is not known."""
+        return self._filed.failure if self._filed is not None else None
+
+    @property
+    def comparison(self) -> str:
+        """`same failure`, `different failure`, `passes now`; or `fails` or `passes` if none was noted in the file."""
+        if self.noted is None:
+            return "fails" if self.failure is not None else "passes"
+        if self.failure is None:
+            return "passes now"
+        return "same failure" if self.failure.signature == (self.noted.property, self.noted.kind) else "different failure"
+
+    @property
+    def identical(self) -> bool | None:
+        """True if this is the very run that was saved, to the last event; None if its digest was not noted."""
+        return self.noted.digest == self.digest if self.noted is not None and self.noted.digest else None
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What has changed since the schedule was saved, in words: the scenario's code, Killpoint, Python, trio."""
+        if self._filed is None:
+            return ()
+        now = codec.versions()
+        then = self._filed.made_by
+        words = [f"{name} {then[name]} then, {now[name]} now" for name in sorted(now) if name in then and then[name] != now[name]]
+        code = self.scenario.mutant(self.schedule.mutant).code_digest()
+        return (*(["the scenario's code has changed"] if self._filed.code not in ("", code) else []), *words)
+
+    # -- looked at --------------------------------------------------------------------------------
+
+    def timeline(self, until: str | float | None = None) -> Timeline:
+        """The space-time diagram, up to a virtual time (`0.35`, `"350 ms"`) if one is given.
+
+        Raises:
+            ValueError: that is no time.
+        """
+        return Timeline(self.record, None if until is None else parse_time(until))
+
+    def at(self, time: str | float) -> Moment:
+        """The state of every host once everything up to and including a virtual time has happened.  Cost: the run, again.
+
+        Times after the end give the end.
+
+        Raises:
+            ValueError: that is no time.
+        """
+        moment = parse_time(time)
+        schedule = self.schedule
+        session = Session(
+            self.scenario,
+            seed=schedule.seed,
+            noise=schedule.noise,
+            overrides=schedule.overrides,
+            settings=schedule.settings,
+            mutant=schedule.mutant,
+            budget=schedule.budget,
+            reference=schedule.scenario,
+        )
+        seen: list[Moment] = []
+        world = session.world
+        try:
+            world.look_at(moment, lambda: seen.append(_moment(world)))
+            steps: list[Callable[[], None]] = [*(lambda action=action: session.apply(action) for action in schedule.actions)]
+            for step in [*steps, session.calm]:
+                step()
+                if seen:
+                    break
+            return seen[0] if seen else _moment(world)
+        finally:
+            session.close()
+
+    def __str__(self) -> str:
+        lines = [f"{self.schedule.scenario}: {self.record.status.value}, {self.comparison}; digest {self.digest}"]
+        for verdict in self.verdicts:
+            if verdict.status is not Status.VALID:
+                lines += verdict_lines(verdict, self.history)
+        return "\n".join([*lines, *schedule_lines(self.schedule, self.record.strikes)])
+
+    def __repr__(self) -> str:
+        return f"<Run of {self.schedule.scenario}, {self.record.status.value}, {self.comparison}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def _moment(world: World) -> Moment:
+    """What the world is now, as plain values."""
+    hosts = {
+        machine.name: HostState(
+            machine.name, machine.alive, machine.paused, machine.incarnation, dict(machine.observed), machine.disk.files()
+        )
+        for machine in world.machines.values()
+    }
+    return Moment(world.now, hosts, world.network.cuts)
+
+
+def load(path: str | Path, scenario: type[Scenario] | None = None) -> Run:
+    """Replay a schedule file with the full trace.
+
+    The scenario is found by the reference in the file unless it is given; a reference to a file is looked for from the working
+    folder and then from the folders above the schedule.
+
+    Raises:
+        ScheduleError: the file is no schedule, or speaks of hosts, operations, ... that the scenario does not have.
+        UnknownScenarioError: there is no such scenario.
+        ScenarioError: the scenario has no such mutant.
+    """
+    path = Path(path)
+    if scenario is None:
+        scenario = scenario_of(codec.read(path).schedule.scenario, path)
+    filed = codec.read(path, scenario)
+    return Run(run(filed.schedule, scenario, trace=True), scenario, filed)
+
+
+def scenario_of(reference: str, path: Path) -> type[Scenario]:
+    """The scenario that the schedule in `path` refers to; see `load`."""
+    source, _, name = reference.rpartition(":")
+    if source.endswith(".py") and not Path(source).exists():
+        for folder in path.resolve().parents:
+            if (folder / source).exists():
+                return find_scenario(f"{folder / source}:{name}")
+    try:
+        return find_scenario(reference)
+    except UnknownScenarioError as error:
+        raise UnknownScenarioError(f"{path}: {error}") from None
 
 
 def parse_time(text: str | float) -> float:
@@ -55,6 +271,8 @@ def parse_time(text: str | float) -> float:
         ValueError: it is none of these.
     """
     if isinstance(text, int | float):
+        if not (isfinite(text) and text >= 0):
+            raise ValueError(f"{text} is no time: virtual time begins at 0")
         return float(text)
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|ms|us)?\s*", text)
     if match is None:

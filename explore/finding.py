@@ -1,0 +1,86 @@
+"""A finding: a failure as it is handed to people, shrunk, saved, confirmed, and told in a dozen lines.
+
+`killpoint explore` and Hypothesis machines find failures in different ways; from there on they do the same, here.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import msgspec
+
+from ..properties.verdict import Status
+from ..report.text import noise_text, schedule_lines, verdict_lines
+from ..sim import codec
+from ..sim.record import Record
+from ..sim.scenario import Scenario
+from .confirm import Confirmation, confirm
+from .shrink import Shrinker, Shrunk
+
+__all__ = ["Finding", "file_name", "found", "save"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One failure.  `seconds` is real time spent on shrinking."""
+
+    shrunk: Shrunk
+    path: Path
+    seconds: float
+    confirmation: Confirmation
+
+    @property
+    def record(self) -> Record:
+        """The run of the shrunk schedule."""
+        return self.shrunk.record
+
+    def lines(self, replay: str | None = None) -> list[str]:
+        """What to show; `replay` is the command that replays it, if it is not the command line's own."""
+        record, shrunk = self.record, self.shrunk
+        schedule = record.schedule
+        lines = failing_lines(record)
+        lines.append(
+            f"Shrunk from {shrunk.before} actions to {shrunk.actions} ({shrunk.runs} runs, {self.seconds:.1f} s), "
+            f"{self.confirmation.words}; {noise_text(schedule.noise)}; seed {schedule.seed}:"
+        )
+        lines += schedule_lines(schedule, record.strikes)
+        lines.append(f"Replay:   {replay or f'killpoint replay {self.path}'}")
+        lines.append(f"Look:     killpoint replay {self.path} --html run.html")
+        return lines
+
+
+def failing_lines(record: Record) -> list[str]:
+    """Every invalid verdict with its evidence."""
+    return [
+        line for verdict in record.verdicts if verdict.status is Status.INVALID for line in verdict_lines(verdict, record.history)
+    ]
+
+
+def file_name(name: str, record: Record) -> str:
+    """`TestRegister-3fa91c02.json`: a name that a file system takes, and the first digits of the run's digest."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name).strip('.-') or 'schedule'}-{record.digest[:8]}.json"
+
+
+def save(record: Record, scenario: type[Scenario], folder: Path, name: str) -> Path:
+    """Write the schedule of a failing record, with how it failed.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    verdict = record.failure
+    assert verdict is not None, "only a failing run is worth keeping"
+    property_name, kind = verdict.signature
+    failure = codec.Failure(property_name, kind, verdict.reason, record.digest)
+    path = folder / file_name(name, record)
+    codec.write(path, record.schedule, failure=failure, code=scenario.mutant(record.schedule.mutant).code_digest())
+    return path
+
+
+def found(scenario: type[Scenario], shrinker: Shrinker, *, folder: Path, name: str) -> Finding:
+    """Shrink a failure, save it, confirm it in a fresh process."""
+    started = time.monotonic()
+    shrunk = shrinker.shrink()
+    seconds = time.monotonic() - started
+    path = save(shrunk.record, scenario, folder, name)
+    return Finding(shrunk, path, seconds, confirm(path, shrunk.record))

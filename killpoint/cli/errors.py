@@ -1,0 +1,18 @@
+"""Which errors are the user's: those that say in one sentence what is wrong with what they gave."""
+
+from __future__ import annotations
+
+from ..checking import ReadError, UnknownModelError
+from ..explore.catalog import UnknownScenarioError
+from ..sim.codec import ScheduleError
+from ..sim.scenario import ScenarioError
+from .arguments import UsageError
+
+__all__ = ["is_bad_input"]
+
+_OURS = (ReadError, ScenarioError, ScheduleError, UnknownModelError, UnknownScenarioError, UsageError)
+
+
+def is_bad_input(error: Exception) -> bool:
+    """True if the error is a sentence about the input, so that a traceback would only be noise."""
+    return isinstance(error, _OURS)

@@ -1,0 +1,194 @@
+"""`killpoint explore SCENARIO`: schedule after schedule, until one fails, enough have passed, or somebody presses Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from random import Random
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from ..explore.campaign import search
+from ..explore.catalog import find_scenario
+from ..explore.finding import Finding, found
+from ..explore.shrink import BUDGET, Shrinker
+from ..properties.verdict import Status
+from ..report.summary import Tally, as_json, summary_table
+from ..sim.record import Record
+from ..sim.scenario import Scenario
+from .arguments import FAILED, INTERRUPTED, UsageError
+from .console import as_plain, code_of, print_json, progress_console, result_console, show
+from .interrupt import Interruptible
+
+__all__ = ["run"]
+
+
+class _Campaign:
+    """One campaign and what is known of it so far."""
+
+    def __init__(self, options: Namespace, scenario: type[Scenario], progress: Progress) -> None:
+        self.options = options
+        self.scenario = scenario
+        self.tally = expected(scenario)
+        self.next: int = options.start
+        self._progress = progress
+        self._started = time.monotonic()
+        self._struck = 0
+        self._task = progress.add_task("exploring", total=options.examples - options.start, told="")
+
+    def search(self, interrupt: Interruptible) -> Record | None:
+        """Run schedules; the first failing record, or None."""
+        options = self.options
+        try:
+            return search(
+                self.scenario,
+                seed=options.seed,
+                examples=options.examples,
+                first=options.start,
+                mutant=options.mutant,
+                budget=options.budget,
+                reference=options.scenario,
+                each=self._finished,
+                stop=interrupt,
+            )
+        finally:
+            self.tally.wall_seconds = time.monotonic() - self._started
+            self._progress.stop_task(self._task)
+
+    def _finished(self, number: int, record: Record) -> None:
+        self.next = number + 1
+        self.tally.add(record)
+        self._struck += sum(strike.struck for strike in record.strikes)
+        passed = max(time.monotonic() - self._started, 1e-9)
+        speed = self.tally.schedules / passed
+        told = f"{self.tally.virtual_seconds:,.0f} virtual s, {speed:.1f} schedules/s, {self._struck:,} faults struck"
+        self._progress.update(self._task, advance=1, told=told)
+
+    def shrink(self, record: Record, interrupt: Interruptible) -> Finding:
+        """Shrink a failure, save it, confirm it.
+
+        Raises:
+            UsageError: it cannot be saved.
+        """
+        task = self._progress.add_task("shrinking", total=BUDGET, told="")
+        shrinker = Shrinker(self.scenario, record, stop=interrupt, each=lambda: self._shrunk(task, shrinker))
+        name = f"{self.scenario.label()}-{self.options.mutant}" if self.options.mutant else self.scenario.label()
+        try:
+            return found(self.scenario, shrinker, folder=self.options.out, name=name)
+        except OSError as error:
+            raise UsageError(f"the schedule cannot be saved in {self.options.out}: {error.strerror}") from None
+        finally:
+            self._progress.stop_task(task)
+
+    def _shrunk(self, task: TaskID, shrinker: Shrinker) -> None:
+        told = f"{shrinker.runs} runs, {len(shrinker.best.schedule.actions)} actions left"
+        self._progress.update(task, completed=shrinker.runs, told=told)
+
+    def command_to_go_on(self) -> str:
+        """What to paste to take up the campaign where it stopped."""
+        options = self.options
+        words = ["killpoint", "explore", options.scenario, "--seed", str(options.seed), "--examples", str(options.examples)]
+        words += ["--mutant", options.mutant] if options.mutant else []
+        words += ["--budget", options.budget] if options.budget else []
+        words += ["--out", str(options.out)] if options.out != Path(".killpoint") else []
+        return shlex.join([*words, "--start", str(self.next)])
+
+
+def run(options: Namespace) -> int:
+    """Explore; the exit code says what was found."""
+    if options.start >= options.examples:
+        raise UsageError(f"--start {options.start} leaves nothing to run: schedules go up to --examples {options.examples}")
+    _writable(options.out)
+    scenario = find_scenario(options.scenario)
+    scenario.mutant(options.mutant)
+    interrupt = Interruptible()
+    with interrupt, _progress(quiet=options.json) as progress:
+        campaign = _Campaign(options, scenario, progress)
+        record = campaign.search(interrupt)
+        stopped = bool(interrupt)
+        finding = None if record is None else campaign.shrink(record, interrupt)
+    (_print_json if options.json else _print)(campaign, finding, stopped=stopped and record is None)
+    if finding is not None:
+        return FAILED
+    return INTERRUPTED if stopped else code_of(campaign.tally.status)
+
+
+def expected(scenario: type[Scenario]) -> Tally:
+    """An empty tally that knows what ought to happen: every kind of fault strikes, every operation succeeds once."""
+    tally = Tally()
+    # What a mix calls itself need not be what its faults are called; one draw tells.
+    kinds = [draw(Random(0), scenario.cast()).kind() for _, draw in scenario.faults]
+    tally.expect(faults=kinds, functions=[s.name for s in scenario.operations().values() if s.weight > 0 or s.final])
+    return tally
+
+
+def _writable(folder: Path) -> None:
+    """Finding out after an hour that the finding cannot be saved would be a pity."""
+    nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"--out: the folder {folder} cannot be written to")
+
+
+def _progress(*, quiet: bool) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        TextColumn("{task.fields[told]}", style="dim"),
+        TimeElapsedColumn(),
+        console=progress_console(),
+        transient=True,
+        # Hosts own sys.stdout while a world is driven.
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+
+
+def _print(campaign: _Campaign, finding: Finding | None, *, stopped: bool) -> None:
+    console = result_console()
+    console.print(summary_table(campaign.tally), soft_wrap=False)
+    if finding is not None:
+        show(["", *finding.lines()], console)
+    elif stopped:
+        told = f"Interrupted after {campaign.tally.schedules} schedules.  To go on:"
+        show(["", told, f"    {campaign.command_to_go_on()}"], console)
+
+
+def _print_json(campaign: _Campaign, finding: Finding | None, *, stopped: bool) -> None:
+    options = campaign.options
+    failure: dict[str, object] | None = None
+    if finding is not None:
+        verdict = finding.record.failure
+        assert verdict is not None
+        failure = {
+            **as_plain(verdict),
+            "found_at": campaign.next - 1,
+            "file": str(finding.path),
+            "actions": finding.shrunk.actions,
+            "actions_before": finding.shrunk.before,
+            "shrinking_runs": finding.shrunk.runs,
+            "shrinking_seconds": finding.seconds,
+            "digest": finding.record.digest,
+            "confirmed": finding.confirmation.same,
+            "confirmation": finding.confirmation.words,
+        }
+    print_json(
+        {
+            "scenario": options.scenario,
+            "mutant": options.mutant,
+            "seed": options.seed,
+            "start": options.start,
+            "next": campaign.next,
+            "interrupted": stopped,
+            "verdict": (Status.INVALID if finding is not None else campaign.tally.status).value,
+            "summary": json.loads(as_json(campaign.tally)),
+            "failure": failure,
+        }
+    )
