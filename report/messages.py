@@ -3,6 +3,8 @@
 A message between two hosts of the system is **routine** if it says what the previous message on the same link said, but for
 one number, which may be a counter of rounds, though not a term: heartbeats, their replies, and idle polling.  No knowledge of
 any protocol is needed, and the picture can dim most of the ink without hiding what changes.
+
+A body that says nothing of its type (a number, a tuple of values) is called a reply to the last message the other way that did.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import msgspec
 from ..properties.history import Value
 from ..sim.trace import TraceEvent
 from .hosts import TERMS
-from .wording import message_name, value_text
+from .wording import NAMELESS, message_name, value_text
 
 __all__ = ["Arrow", "arrows", "message_types"]
 
@@ -46,6 +48,7 @@ def arrows(events: Sequence[TraceEvent]) -> list[Arrow]:
             ends.setdefault(position[event.cause], []).append(place)
     previous: dict[tuple[str, str], Value] = {}
     clients = {event.host for event in events if event.kind == "invoke"}
+    asked: dict[tuple[str, str], str] = {}
     found: list[Arrow] = []
     for place, event in enumerate(events):
         if event.kind != "send" or event.host is None:
@@ -54,10 +57,15 @@ def arrows(events: Sequence[TraceEvent]) -> list[Arrow]:
         link = (event.host, to)
         routine = link in previous and clients.isdisjoint(link) and _repeats(previous[link], body)
         previous[link] = body
+        name = message_name(body)
+        if name in NAMELESS:
+            name = f"{asked[to, event.host]} reply" if (to, event.host) in asked else name
+        else:
+            asked[link] = name
         for copy, end in enumerate(ends.get(place, [None])):
             why = value_text(events[end].detail.get("why", "")) if end is not None and events[end].kind == "drop" else ""
             dropped = why or ("dropped" if end is not None and events[end].kind == "drop" else "")
-            found.append(Arrow(place, end, event.host, to, message_name(body), routine, copy > 0, dropped))
+            found.append(Arrow(place, end, event.host, to, name, routine, copy > 0, dropped))
     return found
 
 

@@ -13,6 +13,7 @@ from ..properties.history import Value, render
 from ..sim.trace import TraceEvent
 
 __all__ = [
+    "NAMELESS",
     "call_text",
     "clean",
     "duration",
@@ -25,7 +26,8 @@ __all__ = [
     "value_text",
 ]
 
-_NAMELESS = ("str", "bytes", "int", "float", "bool", "NoneType", "tuple")
+NAMELESS = ("str", "bytes", "int", "float", "bool", "NoneType", "tuple")
+"""Names that say nothing of what a message is."""
 _OBSERVED_ORDER = ("role", "term", "phase")
 
 
@@ -82,7 +84,7 @@ def message_name(body: Value) -> str:
         word = re.match(r"[A-Za-z][A-Za-z_-]{0,23}(?![A-Za-z0-9_-])", head)
         return word[0] if word else type(body).__name__
     name = type(head).__name__
-    return type(body).__name__ if name in _NAMELESS else name
+    return type(body).__name__ if name in NAMELESS else name
 
 
 def event_text(event: TraceEvent) -> str:

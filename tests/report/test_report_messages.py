@@ -78,6 +78,16 @@ def test_a_duplicate_is_a_second_arrow_of_the_same_send() -> None:
     assert [(arrow.end, arrow.copy, arrow.why) for arrow in arrows(trace)] == [(1, False, ""), (2, True, "dead")]
 
 
+def test_a_nameless_body_is_a_reply_to_the_last_named_one() -> None:
+    trace = [
+        TraceEvent(0, 0.0, "send", "n2", None, {"to": "n1", "body": (7, 8)}),
+        TraceEvent(1, 0.1, "send", "n1", None, {"to": "n2", "body": ("audit", 1)}),
+        TraceEvent(2, 0.2, "send", "n2", None, {"to": "n1", "body": (1, 2)}),
+        TraceEvent(3, 0.3, "send", "n2", None, {"to": "n3", "body": (1, 2)}),
+    ]
+    assert [arrow.type for arrow in arrows(trace)] == ["tuple", "audit", "audit reply", "tuple"]
+
+
 def test_types_are_counted_with_the_rarest_first() -> None:
     assert message_types(arrows(sends("a", "b", "b", "c", "c", "c"))) == [("a", 1), ("b", 2), ("c", 3)]
 
