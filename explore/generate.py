@@ -11,9 +11,11 @@ Hypothesis.  A draft only ever appends, so it can be applied to a session while 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Protocol
+
+import msgspec
 
 from ..properties.history import Value
 from ..sim.noise import keyed_integer
@@ -23,7 +25,7 @@ from .pool import argument_pool
 
 __all__ = ["Draft", "generate"]
 
-MAX_ACTIONS = 120
+MAX_ACTIONS = 100
 _GENERIC_BOUNDARIES = ("disk", "disk:fsync", "send", "deliver")
 
 
@@ -68,10 +70,15 @@ class Draft:
         )
         kinds = list(scenario.faults)
         self._faults = [kind for kind in kinds if random.random() < 0.6] or ([random.choice(kinds)] if kinds else [])
-        self._call_gap = _log_uniform(random, 0.005, 0.2)
-        self._fault_gap = _log_uniform(random, 0.15, 2.0)
-        self._at_boundary = random.choice([0.0, 0.3, 0.7])
-        self._span = _log_uniform(random, 1.0, 6.0)
+        self._call_gap = _log_uniform(random, 0.02, 0.4)
+        self._fault_gap = _log_uniform(random, 0.1, 1.5)
+        self._at_boundary = random.choice([0.0, 0.3, 0.7, 0.95])
+        self._span = _log_uniform(random, 0.7, 5.0)
+        # A siege: whoever holds the role is struck, again and again, mostly at the same few places.
+        self._siege = random.choice(self._cast.roles) if self._cast.roles and random.random() < 0.4 else None
+        names = [*_GENERIC_BOUNDARIES, *scenario.killpoints]
+        self._boundaries = random.sample(names, random.randint(1, 4)) if random.random() < 0.6 else names
+        self._patience = random.choice([0.2, 0.5, 1.5])
         self._weights = [spec.weight * random.choice([0.25, 1.0, 1.0, 3.0]) for spec in self._operations]
         # Systems need a moment to start; faults during start-up are drawn too, but not always.
         self._first = random.choice([0.0, 0.4, 0.4])
@@ -118,13 +125,13 @@ class Draft:
     def _inject(self, at: float, random: Random) -> Inject:
         _, draw = random.choice(self._faults)
         fault = draw(random, self._cast)
-        boundary = None
-        if random.random() < self._at_boundary:
-            target = str(getattr(fault, "target", random.choice(self._cast.hosts)))
-            names = [*_GENERIC_BOUNDARIES, *self._scenario.killpoints]
-            ordinal = 1 + min(int(random.expovariate(0.35)), 40)
-            boundary = Boundary(target, random.choice(names), ordinal)
-        return Inject(at, fault, boundary)
+        if self._siege is not None and hasattr(fault, "target"):
+            fault = msgspec.structs.replace(fault, target=self._siege)
+        if random.random() >= self._at_boundary:
+            return Inject(at, fault)
+        host = str(getattr(fault, "target", random.choice(self._cast.hosts)))
+        ordinal = 1 + min(int(random.expovariate(self._patience)), 40)
+        return Inject(at, fault, Boundary(host, random.choice(self._boundaries), ordinal))
 
 
 def _log_uniform(random: Random, least: float, most: float) -> float:
@@ -140,5 +147,3 @@ def generate(scenario: type[Scenario], seed: int, number: int, *, mutant: str | 
         actions.append(action)
     return draft.header.replace(actions=tuple(actions))
 
-
-Generator = Callable[[type[Scenario], int, int], Schedule]

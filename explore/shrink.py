@@ -10,11 +10,13 @@ Passes, repeated until none makes progress:
 1. **noise to zero**, all of it, then sort by sort.  A run without noise can be read, so this comes first and after every other pass.
 2. **cut the tail**: actions after the violation go.
 3. **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).
-4. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
+4. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
+   at a boundary instead (a kill point, the n-th send) it needs no noise and no exact times, so other actions can go.
+5. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
    then delta debugging of the overrides, which leaves "drop n1 -> n2 at 0.204 s".
-5. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
+6. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
    fewer clients, shorter and rounder durations.
-6. **earlier and rounder times**, all together, then one by one.
+7. **earlier and rounder times**, all together, then one by one.
 
 `budget` bounds the number of runs.  The result never depends on how fast the machine is.
 """
@@ -98,6 +100,7 @@ class Shrinker:
                 self._cut_tail()
                 self._delete_actions()
                 self._quieten()
+                self._anchor()
                 self._noise_to_overrides()
                 self._delete_overrides()
                 self._simplify()
@@ -168,6 +171,38 @@ class Shrinker:
         # Calls and faults are thinned out separately first: a burst of calls is one lump that usually goes at once.
         self._delete(self._now.actions, lambda kept: self._now.replace(actions=kept))
 
+    def _anchor(self) -> None:
+        """Let faults wait for boundaries, where that frees the run from noise or from some other action."""
+        place = 0
+        while place < len(self._now.actions):
+            action = self._now.actions[place]
+            if isinstance(action, Inject) and action.boundary is None and hasattr(action.fault, "target"):
+                self._anchor_one(place, action)
+            place += 1
+
+    def _anchor_one(self, place: int, action: Inject) -> None:
+        assert hasattr(action.fault, "target")
+        noisy = bool(self._now.noise or self._now.overrides)
+        early = max((a.at for a in self._now.actions[:place]), default=0.0)
+        for host in dict.fromkeys((*self._scenario.roles[:1], action.fault.target)):
+            fault = msgspec.structs.replace(action.fault, target=host)
+            for event in (*self._scenario.killpoints, "send", "disk:fsync", "deliver"):
+                anchored = self._with(place, Inject(early, fault, Boundary(host, event)))
+                quiet = anchored.replace(noise=Noise(), overrides=())
+                if noisy and self._try(quiet):
+                    return
+                if not noisy and self._drops_one(anchored, place):
+                    return
+
+    def _drops_one(self, candidate: Schedule, place: int) -> bool:
+        """Accept the candidate if some other action can go with it."""
+        actions = candidate.actions
+        for other in range(len(actions) - 1):
+            gone = other if other < place else other + 1
+            if self._try(candidate.replace(actions=actions[:gone] + actions[gone + 1 :])):
+                return True
+        return False
+
     def _noise_to_overrides(self) -> None:
         """Say what the noise did, one decision at a time, and switch the noise off."""
         if not self._now.noise:
@@ -231,7 +266,7 @@ class Shrinker:
             return
         for step in (0.1, 0.05):
             even = tuple(_at(a, round(step * (place + 1), 3)) for place, a in enumerate(actions))
-            if self._try(self._now.replace(actions=even)):
+            if even == actions or self._try(self._now.replace(actions=even)):
                 return
         for digits in (0, 1, 2, 3):
             rounded = tuple(sorted((_at(a, round(a.at, digits)) for a in self._now.actions), key=_time))

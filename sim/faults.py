@@ -211,7 +211,7 @@ def _target(random: Random, cast: Cast) -> str:
     return random.choice(cast.hosts)
 
 
-def _duration(random: Random, *, least: float = 0.05, most: float = 3.0) -> float:
+def _duration(random: Random, *, least: float = 0.002, most: float = 3.0) -> float:
     """Log-uniform seconds, rounded to milliseconds."""
     return round(least * (most / least) ** random.random(), 3)
 

@@ -40,12 +40,16 @@ class UnknownHost(LookupError):  # noqa: N818  # what resolvers call it
 
 
 class Armed:
-    """An action that waits for a boundary: strikes at the `remaining`-th crossing of `event` from now."""
+    """An action that waits for a boundary: strikes at the `remaining`-th crossing of `event` from now.
 
-    __slots__ = ("event", "remaining", "strike")
+    With a `role`, crossings count only of the host that holds it at that moment; such an action waits on every host at once.
+    """
 
-    def __init__(self, event: str, remaining: int, strike: Callable[[], None]) -> None:
+    __slots__ = ("event", "remaining", "role", "strike")
+
+    def __init__(self, event: str, role: str | None, remaining: int, strike: Callable[[], None]) -> None:
         self.event = event
+        self.role = role
         self.remaining = remaining
         self.strike = strike
 

@@ -23,7 +23,9 @@ bug in the client's code and fails the run.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import inspect
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -39,7 +41,7 @@ from .machine import SimHost
 if TYPE_CHECKING:
     from .world import World
 
-__all__ = ["Client", "Failed", "OperationSpec", "Scenario", "ScenarioError", "Unknown", "operation", "unique"]
+__all__ = ["Client", "Failed", "OperationSpec", "Scenario", "ScenarioError", "Unknown", "operation", "planted", "unique"]
 
 
 class Failed(Exception):  # noqa: N818  # how operations end: Failed, Unknown
@@ -121,7 +123,8 @@ class Scenario:
     `roles`: roles that hosts observe and faults may aim at.  `keys`: keys that can be stolen.  `killpoints`: kill points that
     actions may wait for.  `tolerates`: how many system hosts may be impaired at once (default: a minority).
     `settings`: parameters of a run with the values to draw from, the simplest first.  `calm`: virtual seconds between the end of
-    the faults and the final operations.  `mutants`: planted bugs by name, each a subclass.
+    the faults and the final operations.  `mutants`: planted bugs by name, each a subclass, as `module:ClassName` (see `planted`).
+    `minimal`: of a planted bug, how many actions its shortest known trigger has.
     """
 
     name: ClassVar[str] = ""
@@ -137,7 +140,8 @@ class Scenario:
     tolerates: ClassVar[int | None] = None
     settings: ClassVar[Mapping[str, Sequence[Value]]] = {}
     calm: ClassVar[float] = 3.0
-    mutants: ClassVar[Mapping[str, type[Scenario]]] = {}
+    mutants: ClassVar[Mapping[str, str]] = {}
+    minimal: ClassVar[int] = 0
 
     @classmethod
     def operations(cls) -> dict[str, OperationSpec]:
@@ -183,7 +187,10 @@ class Scenario:
             return cls
         if name not in cls.mutants:
             raise ScenarioError(f"{cls.label()} has no mutant {name!r}; it has {', '.join(cls.mutants) or 'none'}")
-        return cls.mutants[name]
+        module, _, attribute = cls.mutants[name].partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        assert issubclass(found, cls)
+        return found  # type: ignore[no-any-return]  # narrowed by the assertion above
 
     @classmethod
     def code_digest(cls) -> str:
@@ -208,3 +215,8 @@ class Scenario:
 
     def notice(self, world: World, key: str) -> None:
         """The theft was noticed: begin to revoke."""
+
+
+def planted(module: str, *classes: str) -> dict[str, str]:
+    """`mutants` for classes of one module, which is imported only when one is asked for: `AckBeforeFsync` is `ack-before-fsync`."""
+    return {re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(): f"{module}:{name}" for name in classes}

@@ -98,7 +98,7 @@ class Boundary(msgspec.Struct, frozen=True, omit_defaults=True):
     """The n-th crossing of a kind by a host, counted from when the action is armed (the first is 1).
 
     `event` is `send`, `deliver`, `disk`, `disk:fsync` (any disk operation by name) or the name of a kill point.
-    `host` is a host's name or a role such as `leader`, resolved when the action is armed.
+    `host` is a host's name, or a role such as `leader`: then crossings count of whoever holds the role when it crosses.
     """
 
     host: str

@@ -117,6 +117,10 @@ class Ledger:
             return "bad signature"
         return None
 
+    def hopeless(self, request: str, issuer: str) -> bool:
+        """True if no entry that this ledger has not seen yet can issue that request's document."""
+        return self.aborted(request) or issuer in self._revoked
+
     def is_revoked(self, issuer: str, index: int) -> bool:
         """True if the key's revocation stands before `index` in the log."""
         revoked = self._revoked.get(issuer)

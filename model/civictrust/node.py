@@ -29,7 +29,7 @@ from ..raft import Config, LeadershipLostError, NotLeaderError, RaftNode, RaftSt
 from .document import Document, Signed, content_of, digest_of, issue_document, parse_signed
 from .intents import IntentLog
 from .keys import KeyRing
-from .ledger import Ledger
+from .ledger import Entry, Ledger
 from .recovery import issue_command, recover_partial_issuances
 from .store import ContentStore
 
@@ -56,10 +56,18 @@ class CivicTrustNode:
         self.ledger = self.ledger_class(keys.public)
         self.store = self.store_class(host.disk)
         self.intents = IntentLog(host.disk)
-        config = Config(append_batch=int(host.settings.get("batch", 64)))  # type: ignore[call-overload]  # a whole number
         self.policy = str(host.settings.get("policy", "complete"))
-        self.raft = self.raft_class(host, self, storage=self.storage_class(host.disk), config=config)
+        self.raft = self.raft_class(host, self, storage=self.storage_class(host.disk), config=self.raft_config())
         self._issuing: dict[str, int] = {}
+
+    def raft_config(self) -> Config:
+        """Raft's parameters, as far as the installation sets them."""
+        settings = self.host.settings
+        return Config(
+            append_batch=int(settings.get("batch", 64)),  # type: ignore[call-overload]  # a whole number
+            election_timeout=(0.15, float(settings.get("election_timeout", 0.3))),  # type: ignore[arg-type]  # seconds
+            pre_vote=bool(settings.get("pre_vote", True)),
+        )
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -78,18 +86,24 @@ class CivicTrustNode:
 
     async def _sweep(self) -> None:
         """Look for partial issuances: after a start, and again and again, since a leader's death leaves some on live nodes."""
+        seen: frozenset[str] = frozenset()
+
+        def busy(digest: str) -> bool:
+            # What was not there at the last look may be under way, or in a part of the log that this node has not heard of yet.
+            return digest in self._issuing or digest not in seen
+
         while True:
             await trio.sleep(SWEEP)
-            # A node that has not caught up would take for partial what it has merely not heard of yet.
             if self.raft.core.leader is not None:
                 await recover_partial_issuances(
                     self.store,
                     self,
                     intents=self.intents,
                     policy=self.policy,
-                    busy=self._issuing.__contains__,
+                    busy=busy,
                     killpoint=self.host.killpoint,
                 )
+            seen = frozenset(await self.store.digests()) | frozenset(intent.digest for intent in self.intents.open)
 
     # -- the state machine ------------------------------------------------------------------------
 
@@ -154,7 +168,7 @@ class CivicTrustNode:
     async def issue(self, document: Document) -> tuple[str, Value]:
         """Issue a document; see the module docstring."""
         self._must_lead()
-        known = self.ledger.find(document.request)
+        known = self.known(document.request)
         if known is not None:
             return "issued", known.index
         if document.issuer not in self.keys.secrets:
@@ -167,6 +181,10 @@ class CivicTrustNode:
             signed = issue_document(document, self.keys.secrets[document.issuer])
             await self.host.killpoint("after-signature")
             return await self.store_and_log(signed)
+
+    def known(self, request: str) -> Entry | None:
+        """The entry of a request that was carried out before; most repetitions end here."""
+        return self.ledger.find(request)
 
     async def accept_signed(self, signed: Signed) -> tuple[str, Value]:
         """Issue a document that its issuer has signed elsewhere."""

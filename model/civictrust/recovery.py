@@ -3,8 +3,8 @@
 Issuing takes several steps on several disks.  Whoever dies in between leaves a **partial issuance**: a document in some store that
 has no place in the log.  Recovery brings each to an end, by one of two policies:
 
-- `complete`: the document was signed, so it is valid: propose its log entry again.  Log entries carry the request's name, so an entry
-  that was already there, or that two nodes complete at the same time, takes effect once.
+- `complete`: the document was signed, so it is valid: store it on a majority, and propose its log entry again.  Log entries carry the
+  request's name, so an entry that was already there, or that two nodes complete at the same time, takes effect once.
 - `rollback`: propose an abort.  Only when the abort has its place in the log, so that no entry for it can follow, is the document
   removed from the store.
 
@@ -36,6 +36,10 @@ class LogWriter(Protocol):
     @property
     def ledger(self) -> Ledger:
         """This node's ledger."""
+        ...
+
+    async def store_on_majority(self, signed: Signed) -> bool:
+        """Have a document stored on a majority of nodes; False if not enough of them answered."""
         ...
 
     async def submit(self, request: str, command: tuple[Value, ...]) -> tuple[str, Value] | None:
@@ -75,7 +79,10 @@ async def recover_partial_issuances(
         if signed is None:
             continue
         await killpoint("recovery-found-partial")
-        if policy == "complete":
+        if log.ledger.hopeless(signed.document.request, signed.document.issuer):
+            await store.remove(digest)
+            done.rolled_back += 1
+        elif policy == "complete":
             await _complete(signed, store, log, done)
         else:
             await _roll_back(signed, store, log, done)
@@ -85,8 +92,9 @@ async def recover_partial_issuances(
 
 
 async def _complete(signed: Signed, store: ContentStore, log: LogWriter, done: Recovered) -> None:
-    document = signed.document
-    outcome = await log.submit(document.request, issue_command(signed))
+    # The copy that was found may be the only one; the log must not speak of what a single disk holds.
+    stored = await log.store_on_majority(signed)
+    outcome = await log.submit(signed.document.request, issue_command(signed)) if stored else None
     if outcome is None:
         done.left += 1
     elif outcome[0] == "issued":

@@ -12,7 +12,7 @@ from ...properties.ledger import IssuanceLedger
 from ...properties.linearizability import Linearizable
 from ...properties.raft import ElectionSafety, LeaderCompleteness, LogMatching, StateMachineSafety
 from ...sim import faults
-from ...sim.scenario import Client, Failed, Scenario, Unknown, operation, unique
+from ...sim.scenario import Client, Failed, Scenario, Unknown, operation, planted, unique
 from .invariants import LoggedIsStored, NothingPartial, RevocationHolds
 from .keys import KeyRing
 from .node import CivicTrustNode, program
@@ -41,7 +41,25 @@ class CivicTrust(Scenario):
     faults = faults.kills() | faults.power_losses() | faults.pauses() | faults.partitions() | faults.key_compromise()
     roles = ("leader",)
     keys = ISSUERS
-    settings = {"batch": (64, 1), "policy": ("complete", "rollback")}
+    mutants = planted(
+        "killpoint.model.civictrust.mutants",
+        "AckBeforeFsync",
+        "VoteNotPersisted",
+        "PriorTermCommit",
+        "NoRequestDedup",
+        "LocalLeaderRead",
+        "AppendTruncates",
+        "StoreAfterLog",
+        "RevocationOffByOne",
+    )
+    settings = {
+        "batch": (64, 1),
+        "policy": ("complete", "rollback"),
+        "pre_vote": (True, False),
+        # The longest election timeout: with little room above the shortest, candidates often stand against each other.
+        "election_timeout": (0.3, 0.16),
+    }
+    calm = 2.5
     killpoints = (
         "after-canonical-form",
         "after-intent",
@@ -53,6 +71,7 @@ class CivicTrust(Scenario):
         "recovery-ended-partial",
         "raft-before-persist",
         "raft-after-persist",
+        "raft-after-commit",
         "raft-before-apply",
     )
     properties = (
