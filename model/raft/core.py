@@ -164,7 +164,6 @@ class Raft:
         self.role = Role.LEADER
         self.leader = self.name
         self._progress = {peer: Progress(self.log.last + 1, self._now) for peer in self._progress}
-        self._round = 0
         self._heartbeat_at = self._now + self.config.heartbeat
         self._round_due = True
         self.write_log(self.log.last + 1, (Entry(self.term),))

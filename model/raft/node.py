@@ -133,7 +133,6 @@ class RaftNode:
         self._slack = self._config.election_timeout[0] / 2
         self._proposals: dict[tuple[int, int], _Waiter] = {}
         self._reads: dict[int, _Waiter] = {}
-        self._barriers: list[tuple[int, _Waiter]] = []
         self._next_read = 0
         self._told: tuple[str, int, str | None] = ("", -1, "")
         self._told_phase = "recovery"
@@ -182,8 +181,7 @@ class RaftNode:
         now = trio.current_time()
         core = self.core
         core.receive(now, message.sender, body)
-        if not self._performing:
-            await self._drain()
+        await self._drain()
         deadline = core.deadline
         if deadline < self._wake_at or (deadline != self._wake_at and self._wake_at - now < self._slack):
             self._wake_at = self._timer.deadline = deadline
@@ -281,7 +279,6 @@ class RaftNode:
             if waiter is not None:
                 waiter.finish(result)
         self.host.observe(applied=(committed.index, committed.chain))
-        self._release_barriers()
 
     async def apply_entry(self, index: int, entry: Entry) -> Value:
         """The result of one entry; a repetition of a client's request is answered from the session table."""
@@ -297,12 +294,11 @@ class RaftNode:
         return result
 
     def confirm_reads(self, effects: Effects) -> None:
-        """Reads go on once the state machine has come as far as their index."""
+        """Let reads go on.  What was committed when they began is in this batch at the latest, and applied by now."""
         for read in effects.reads:
             waiter = self._reads.pop(read.request, None)
             if waiter is not None:
-                self._barriers.append((read.index, waiter))
-        self._release_barriers()
+                waiter.finish()
 
     def tell_phase(self) -> None:
         """Tell the world what this host is at, if it is something else than before."""
@@ -326,14 +322,6 @@ class RaftNode:
         """Have the timer task perform what was just stepped, unless somebody is at it."""
         if not self._performing:
             self._timer.cancel()
-
-    def _release_barriers(self) -> None:
-        waiting, self._barriers = self._barriers, []
-        for index, waiter in waiting:
-            if index <= self.applied:
-                waiter.finish()
-            else:
-                self._barriers.append((index, waiter))
 
     def _fail_waiters(self) -> None:
         """Whoever asked in a term that this host does not lead any more gets an error."""

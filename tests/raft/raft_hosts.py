@@ -1,5 +1,6 @@
 """Hosts on one trio run with a mock clock: just enough of the Host protocol to run the shell on."""
 
+from contextlib import asynccontextmanager
 from math import ceil
 from random import Random
 
@@ -20,6 +21,15 @@ class Disk:
         self.durable: dict[str, bytes] = {}
         self.fsyncs = 0
         self.slow = 0.0
+        self.busy = False
+
+    @asynccontextmanager
+    async def operation(self, seconds=0.0):
+        assert not self.busy, "two tasks use one log at the same time"
+        self.busy = True
+        await trio.sleep(seconds)
+        yield
+        self.busy = False
 
     async def exists(self, path):
         return path in self.cached
@@ -28,17 +38,17 @@ class Disk:
         return self.cached[path]
 
     async def write(self, path, data, offset=0):
-        await trio.lowlevel.checkpoint()
-        old = self.cached.get(path, b"")
-        self.cached[path] = old[:offset].ljust(offset, b"\0") + data + old[offset + len(data) :]
+        async with self.operation():
+            old = self.cached.get(path, b"")
+            self.cached[path] = old[:offset].ljust(offset, b"\0") + data + old[offset + len(data) :]
 
     async def truncate(self, path, size):
         self.cached[path] = self.cached[path][:size]
 
     async def fsync(self, path):
-        await trio.sleep(self.slow)
-        self.fsyncs += 1
-        self.durable[path] = self.cached[path]
+        async with self.operation(self.slow):
+            self.fsyncs += 1
+            self.durable[path] = self.cached[path]
 
     async def fsync_directory(self, path=""):
         await trio.lowlevel.checkpoint()
@@ -135,6 +145,7 @@ class Cluster:
         for name in names or self.names:
             self.hosts.pop(name).scope.cancel()
             self.disks[name].cached = dict(self.disks[name].durable)
+            self.disks[name].busy = False
 
     def isolate(self, name):
         self.cut = {pair for other in self.names for pair in ((name, other), (other, name))}

@@ -168,6 +168,17 @@ def test_heartbeats_put_the_election_off():
     assert raft.deadline >= 0.95 + 0.15
 
 
+def test_a_vote_that_was_given_puts_the_own_election_off():
+    raft = member()
+    before = raft.deadline
+    reply(raft, 0.1, "n2", VoteRequest(1, 0, 0))
+    assert raft.deadline >= 0.1 + 0.15
+    assert raft.deadline != before
+    given = raft.deadline
+    reply(raft, 0.2, "n3", VoteRequest(1, 0, 0))
+    assert raft.deadline == given
+
+
 # ---- the follower's log
 
 
@@ -218,7 +229,7 @@ def test_a_follower_commits_no_further_than_the_message_shows_it_to_agree():
     assert raft.commit == 1
     reply(raft, 0, "n2", Append(2, 1, 1, 4, 1, (Entry(1, "1.2"),)))
     assert raft.commit == 2
-    reply(raft, 0, "n2", Append(2, 0, 0, 1, 1))
+    reply(raft, 0, "n2", Append(2, 1, 1, 4, 1))
     assert raft.commit == 2
 
 
@@ -399,15 +410,32 @@ def test_a_read_waits_until_an_entry_of_the_own_term_is_committed():
     assert raft.take().reads == [Read(7, 3)]
 
 
-def test_reads_are_dropped_with_leadership():
-    raft = leading()
+def test_an_answer_to_an_earlier_round_that_comes_late_takes_nothing_back():
+    raft = elect(member(peers=("n2", "n3", "n4", "n5")))
+    for peer in ("n2", "n3"):
+        raft.receive(1.0, peer, AppendReply(1, True, 1, 1))
+    raft.read(1.01, 7)
+    raft.take()
+    for peer, round_ in (("n2", 2), ("n2", 1), ("n3", 2)):
+        raft.receive(1.02, peer, AppendReply(1, True, 1, round_))
+    assert raft.take().reads == [Read(7, 1)]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_reads_are_dropped_with_leadership(committed):
+    raft = leading() if committed else elect(member())
     raft.read(1.01, 7)
     raft.take()
     raft.receive(1.02, "n2", AppendReply(5, False, 0, 2))
-    assert raft.take().reads == []
+    raft.take()
     elect(raft, now=2.0)
-    raft.receive(2.0, "n2", AppendReply(6, True, 2, 2))
-    assert raft.take().reads == []
+    for _ in range(4):
+        raft.tick(raft.deadline)
+        for to, message in raft.take().messages:
+            raft.receive(2.3, to, AppendReply(6, True, message.previous + len(message.entries), message.round))
+    assert raft.commit == 2
+    effects = raft.take()
+    assert effects is None or effects.reads == []
 
 
 # ---- parameters

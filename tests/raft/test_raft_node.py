@@ -1,10 +1,21 @@
 """A Raft member as a program: what it answers, what it survives, what it says, and when."""
 
+from itertools import pairwise
+
 import pytest
 import trio
 from raft_hosts import immediately, simulate
 
-from killpoint.model.raft import AppendReply, LeadershipLostError, NotLeaderError, RaftNode, RaftStorage, Request, VoteReply
+from killpoint.model.raft import (
+    Append,
+    AppendReply,
+    LeadershipLostError,
+    NotLeaderError,
+    RaftNode,
+    RaftStorage,
+    Request,
+    VoteReply,
+)
 from killpoint.model.wal import scan
 
 
@@ -240,6 +251,40 @@ def test_kill_points_are_crossed_at_every_step_of_a_command_in_order():
         assert mine == ["raft-before-persist", "raft-after-persist", "raft-after-commit", "raft-before-apply"]
 
     simulate(scenario)
+
+
+def test_a_command_waits_for_nothing_but_the_network():
+    async def scenario(cluster):
+        leader = await cluster.leader()
+        await leader.propose("warm")
+        for _ in range(10):
+            began = trio.current_time()
+            await leader.propose("x")
+            await leader.read_barrier()
+            assert trio.current_time() - began == pytest.approx(0.004)  # two round trips of 2 ms
+
+    simulate(scenario)
+
+
+def test_a_leader_sends_heartbeats_from_the_first_moment_on():
+    rounds = []
+
+    async def scenario(cluster):
+        def note(host, body):
+            if isinstance(body, Append) and (not rounds or rounds[-1][1:] != (body.term, body.round)):
+                rounds.append((trio.current_time(), body.term, body.round))
+
+        cluster.on_send = note
+        for _ in range(5):
+            leader = await cluster.leader()
+            await trio.sleep(0.5)
+            cluster.power_loss(leader.host.name)
+            await cluster.start(leader.host.name)
+
+    simulate(scenario)
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(rounds) if earlier[1] == later[1]]
+    assert len(gaps) > 40
+    assert max(gaps) < 0.0501
 
 
 def durably_promised(host, body):

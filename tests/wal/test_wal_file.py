@@ -81,6 +81,8 @@ def test_a_torn_record_is_cut_off_and_the_next_one_takes_its_place():
         trio.run(tear)
         disk.power_loss(keep)
         kept = (b"a", b"torn.") if keep == 25 else (b"a",)
+        assert fill(disk) == kept
+        assert len(disk.cached["log"]) == sum(20 + len(record) for record in kept)
         assert fill(disk, b"next") == kept
         disk.power_loss()
         assert fill(disk) == (*kept, b"next")
