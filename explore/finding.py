@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from random import Random
 
 import msgspec
 
 from ..properties.verdict import Status
+from ..report.summary import Tally
 from ..report.text import noise_text, schedule_lines, verdict_lines
 from ..sim import codec
 from ..sim.record import Record
@@ -19,7 +21,7 @@ from ..sim.scenario import Scenario
 from .confirm import Confirmation, confirm
 from .shrink import Shrinker, Shrunk
 
-__all__ = ["Finding", "file_name", "found", "save"]
+__all__ = ["Finding", "expected", "failing_lines", "file_name", "found", "save"]
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -48,6 +50,15 @@ class Finding(msgspec.Struct, frozen=True):
         lines.append(f"Replay:   {replay or f'killpoint replay {self.path}'}")
         lines.append(f"Look:     killpoint replay {self.path} --html run.html")
         return lines
+
+
+def expected(scenario: type[Scenario]) -> Tally:
+    """An empty tally that knows what ought to happen: every kind of fault strikes, every operation succeeds once."""
+    tally = Tally()
+    # What a mix calls itself need not be what its faults are called; one draw tells.
+    kinds = [draw(Random(0), scenario.cast()).kind() for _, draw in scenario.faults]
+    tally.expect(faults=kinds, functions=[s.name for s in scenario.operations().values() if s.weight > 0 or s.final])
+    return tally
 
 
 def failing_lines(record: Record) -> list[str]:

@@ -71,14 +71,15 @@ class Draft:
         kinds = list(scenario.faults)
         self._faults = [kind for kind in kinds if random.random() < 0.6] or ([random.choice(kinds)] if kinds else [])
         self._call_gap = _log_uniform(random, 0.02, 0.4)
-        self._fault_gap = _log_uniform(random, 0.1, 1.5)
+        self._fault_gap = _log_uniform(random, 0.04, 0.8)
         self._at_boundary = random.choice([0.0, 0.3, 0.7, 0.95])
-        self._span = _log_uniform(random, 0.7, 5.0)
+        self._span = _log_uniform(random, 1.0, 5.0)
         # A siege: whoever holds the role is struck, again and again, mostly at the same few places.
         self._siege = random.choice(self._cast.roles) if self._cast.roles and random.random() < 0.4 else None
         names = [*_GENERIC_BOUNDARIES, *scenario.killpoints]
         self._boundaries = random.sample(names, random.randint(1, 4)) if random.random() < 0.6 else names
         self._patience = random.choice([0.2, 0.5, 1.5])
+        self._tempo = random.choice([0.05, 0.2, 1.0])
         self._weights = [spec.weight * random.choice([0.25, 1.0, 1.0, 3.0]) for spec in self._operations]
         # Systems need a moment to start; faults during start-up are drawn too, but not always.
         self._first = random.choice([0.0, 0.4, 0.4])
@@ -125,6 +126,7 @@ class Draft:
     def _inject(self, at: float, random: Random) -> Inject:
         _, draw = random.choice(self._faults)
         fault = draw(random, self._cast)
+        fault = msgspec.structs.replace(fault, duration=max(round(fault.duration * self._tempo, 4), 0.0005))
         if self._siege is not None and hasattr(fault, "target"):
             fault = msgspec.structs.replace(fault, target=self._siege)
         if random.random() >= self._at_boundary:

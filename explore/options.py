@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["PROFILES", "Options", "current", "use"]
@@ -34,6 +34,8 @@ class Options:
     test: str = ""
     node: str = ""
     folder: Path = Path(".killpoint")
+    notes: dict[str, str] = field(default_factory=dict)
+    """What the test has to say besides pass or fail: `summary` of what was run, `vacuous` where that was empty."""
 
     @property
     def schedules(self) -> int:

@@ -1,1 +1,146 @@
-"""The pytest plugin."""
+"""The pytest plugin: a seed that is shown, schedules to replay first, and one line to paste when a property fails.
+
+pytest loads this module into every project of the environment, so it imports nothing heavy: what a test asks of Killpoint goes
+through `explore/options.py`, and only tests made by `killpoint.machine` import the rest.
+
+Under xdist the controller chooses the seed and hands it to its workers; each test explores from that seed and its own name, so
+that which worker runs it, and what ran before, does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from .explore.options import PROFILES, Options, use
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+_OPTIONS = pytest.StashKey[Options]()
+_SEED = pytest.StashKey[int]()
+_CORPUS = "tests/schedules"
+_REPLAY, _SUMMARY, _VACUOUS, _FILE = "killpoint_replay", "killpoint_summary", "killpoint_vacuous", "killpoint_schedule"
+
+
+class _WorkerController(Protocol):
+    """What xdist hands to `pytest_configure_node`."""
+
+    config: pytest.Config
+    workerinput: dict[str, object]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Killpoint's options."""
+    group = parser.getgroup("killpoint", "exploring scenarios with Killpoint")
+    group.addoption("--killpoint-seed", type=int, metavar="N", help="explore from this seed (default: a new one, shown in the
+    header)") group.addoption("--killpoint-profile", choices=tuple(PROFILES), default="default", help="how many schedules each
+    test runs") group.addoption("--killpoint-examples", type=int, metavar="N", help="run N schedules per test, whatever the
+    profile") group.addoption("--killpoint-replay", type=Path, metavar="FILE", help="the selected test replays this schedule
+    only") group.addoption("--killpoint-corpus", type=Path, metavar="DIR", help=f"schedules to replay first (default:
+    {_CORPUS})")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed, unless a controller has chosen it."""
+    config.addinivalue_line("markers", "invariants: explores a scenario with Killpoint")
+    given = getattr(config, "workerinput", {}).get("killpoint_seed", config.getoption("killpoint_seed"))
+    config.stash[_SEED] = given if given is not None else int.from_bytes(os.urandom(4))
+    replay, corpus = config.getoption("killpoint_replay"), config.getoption("killpoint_corpus")
+    if replay is not None and not replay.is_file():
+        raise pytest.UsageError(f"--killpoint-replay: there is no file {replay}")
+    if corpus is not None and not corpus.is_dir():
+        raise pytest.UsageError(f"--killpoint-corpus: there is no folder {corpus}")
+    examples = config.getoption("killpoint_examples")
+    if examples is not None and examples < 1:
+        raise pytest.UsageError(f"--killpoint-examples: {examples} is not a positive number")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: _WorkerController) -> None:
+    """Hand the seed to a worker of xdist."""
+    node.workerinput["killpoint_seed"] = node.config.stash[_SEED]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Show the seed in the form in which it can be given."""
+    return f"killpoint: --killpoint-seed={config.stash[_SEED]}, profile {config.getoption('killpoint_profile')}"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests made by `killpoint.machine` can be selected with `-m invariants` and `-k invariants`, whatever their names."""
+    if _explores(item):
+        item.add_marker("invariants")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let the options hold while a test of ours runs."""
+    if not _explores(item):
+        return (yield)
+    options = item.stash[_OPTIONS] = _options(item)
+    with use(options):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Report a failed property by what it says of itself, without a traceback through Hypothesis."""
+    report = yield
+    options = item.stash.get(_OPTIONS, None)
+    if options is None or call.when != "call":
+        return report
+    for key, name in (("summary", _SUMMARY), ("vacuous", _VACUOUS)):
+        if key in options.notes:
+            report.user_properties.append((name, options.notes[key]))
+    failed = call.excinfo.value if call.excinfo is not None else None
+    path, replay = getattr(failed, "path", None), getattr(failed, "replay", None)
+    if isinstance(path, Path) and isinstance(replay, str):
+        report.longrepr = str(failed)
+        report.sections.append(("killpoint schedule", path.read_text(encoding="utf-8")))
+        report.user_properties += [(_FILE, str(path)), (_REPLAY, replay)]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """The lines to paste, and where exploring was empty."""
+    lines = []
+    for outcome in ("failed", "passed"):
+        for report in terminalreporter.getreports(outcome):
+            notes = dict(report.user_properties)
+            if _REPLAY in notes:
+                lines.append(str(notes[_REPLAY]))
+            if _VACUOUS in notes and outcome == "passed":
+                lines.append(f"vacuous: {report.nodeid}: {notes[_VACUOUS]}")
+    if lines:
+        terminalreporter.section("killpoint", sep="-")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+def _explores(item: pytest.Item) -> bool:
+    return hasattr(getattr(item, "cls", None), "killpoint_machine")
+
+
+def _options(item: pytest.Item) -> Options:
+    """What this test is to do."""
+    config = item.config
+    node = item.nodeid.removesuffix("::runTest")
+    corpus = config.getoption("killpoint_corpus")
+    default = config.rootpath / _CORPUS
+    return Options(
+        profile=config.getoption("killpoint_profile"),
+        examples=config.getoption("killpoint_examples"),
+        seed=crc32(item.nodeid.encode()) + config.stash[_SEED],
+        replay=config.getoption("killpoint_replay"),
+        corpus=corpus if corpus is not None else default if default.is_dir() else None,
+        test=node.rpartition("::")[2],
+        node=node,
+    )

@@ -65,9 +65,22 @@ class IssuanceLedger(Specification):
             return _observe(state, call) if call.known else state
         raise unknown_function(self.name, call, "issue, revoke, lookup, revoked and audit")
 
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """The log only grows: an audit waits for documents that it shows, everything else for calls about its own request."""
+        if other.function not in ("issue", "revoke"):
+            # Observations change nothing but placeholders, which makes nothing possible that was not.
+            return False
+        if call.function == "audit":
+            return other.function == "issue" and isinstance(call.result, tuple) and _request(other) in call.result
+        return _request(other) == _request(call)
+
     def pure(self, call: Call) -> bool:
         """Observations: they fill in a placeholder at most once."""
         return call.function in ("lookup", "revoked", "audit")
+
+
+def _request(call: Call) -> Value:
+    return call.argument[0] if call.function == "issue" and isinstance(call.argument, tuple) else call.argument
 
 
 def _observe(log: tuple[Entry, ...], call: Call) -> State | Refusal:

@@ -33,6 +33,10 @@ class Register(Specification):
             return _read(state, call)
         raise unknown_function(self.name, call, "read and write")
 
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """A read waits for a write of its value."""
+        return call.function != "read" or (other.function == "write" and other.argument == call.result)
+
     def pure(self, call: Call) -> bool:
         """Reads are."""
         return call.function == "read"
@@ -72,6 +76,15 @@ class CasRegister(Specification):
             return Refusal("the register holds {}, so this cas could not fail", state) if call.outcome is Outcome.FAIL else new
         return Refusal("the register holds {}, and it expects {}", state, expected) if call.outcome is Outcome.OK else state
 
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """A read waits for its value, and a cas for the value it expects."""
+        if call.outcome is not Outcome.OK or call.function == "write":
+            return True
+        awaited = call.result if call.function == "read" else _second_last(call.argument)
+        if other.function == "cas":
+            return other.outcome is not Outcome.FAIL and _last(other.argument) == awaited
+        return other.function == "write" and other.argument == awaited
+
     def evidence_of_failure(self, operation: Operation) -> bool:
         """A cas that failed without an error, if the specification was told so."""
         return self.failed_cas_observes and operation.function == "cas" and operation.error is None
@@ -79,6 +92,14 @@ class CasRegister(Specification):
     def pure(self, call: Call) -> bool:
         """Reads, and compare-and-sets that failed."""
         return call.function == "read" or call.outcome is Outcome.FAIL
+
+
+def _last(argument: Value) -> Value:
+    return argument[-1] if isinstance(argument, tuple) else None
+
+
+def _second_last(argument: Value) -> Value:
+    return argument[-2] if isinstance(argument, tuple) else None
 
 
 def _read(state: State, call: Call) -> State | Refusal:
@@ -121,6 +142,11 @@ class MultiRegister(Specification):
             values[key] = value
             changed = True
         return frozenset(values.items()) if changed else state
+
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """A transaction waits for others that write what it read."""
+        reads = {part[1:] for part in self._parts(call.result or call.argument) if part[0] in ("read", "r")}
+        return any(part[0] in ("write", "w") and part[1:] in reads for part in self._parts(other.argument))
 
     def pure(self, call: Call) -> bool:
         """Transactions that only read: they learn at most once."""

@@ -18,6 +18,8 @@ number of remembered configurations; a bit set over the whole history, as in Por
   possible, the next call must need it.  So a crashed write costs nothing until somebody may have read it.
 - A configuration that failed, and one that has the same position and state but has used up more pending operations than one that
   failed: it can do less.
+- Anything, where the next read to return can no longer be explained: it does not fit the state, and nothing that can still come
+  before it may help (`Specification.may_enable`).
 - Once every completed operation is placed the search ends; pending ones need not be placed.
 
 States and calls are interned as small integers and every step of the specification is computed once.
@@ -46,6 +48,12 @@ Path: TypeAlias = "tuple[Path, int] | None"
 
 Candidate: TypeAlias = tuple[int, int, int, int, int]
 """An open operation: its bit; that bit and those of equal calls that return earlier; the latter alone; its call; its number."""
+
+Hope: TypeAlias = tuple[int, int]
+"""A mask m leaves hope for an operation if first & (m ^ second): a helper is not placed yet, or the operation itself is."""
+
+FARTHEST, WITNESSES = 32, 4
+"""How many returns ahead the next reads are looked for, and how many reads are looked at."""
 
 
 class Deepest:
@@ -82,6 +90,7 @@ class Search:
         self._states: list[State] = [specification.initial]
         self._state_numbers: dict[State, int] = {specification.initial: 0}
         self._calls: list[Call] = []
+        self._demanding: list[bool] = []  # per call: it is a read, or was refused in some state
         self._requests: list[int] = []  # per call: its function and argument, whatever its result
         self._next: list[dict[int, int]] = []
         self._pure: list[bool] = []
@@ -93,6 +102,7 @@ class Search:
         self._mutators: list[list[Candidate]] = []
         self._reads: list[list[tuple[int, int, int]]] = []
         self._learners: dict[tuple[int, int], list[Candidate]] = {}
+        self._hopes: list[dict[int, tuple[Hope, ...]] | None] = [None] * len(self._return_bits)
         self._failed: list[set[int] | dict[int, list[int]] | None] = [None] * len(self._return_bits)
         # The frame at hand, and those below it: (return, mask, state, pending, path, next candidate).
         self._stack: list[tuple[int, int, int, int, Path, int]] = []
@@ -112,7 +122,9 @@ class Search:
                 self._calls.append(call)
                 self._requests.append(requests.setdefault((call.function, call.argument), len(requests)))
                 self._next.append({})
-                self._pure.append(self._specification.pure(call))
+                pure = self._specification.pure(call)
+                self._pure.append(pure)
+                self._demanding.append(pure and call.known)
             classes.append(number)
         return classes
 
@@ -207,6 +219,7 @@ class Search:
         following = self._specification.step(self._states[state], self._calls[call])
         if isinstance(following, Refusal):
             number = -1
+            self._demanding[call] = True
         else:
             number = self._state_numbers.setdefault(following, len(self._states))
             if number == len(self._states):
@@ -230,6 +243,49 @@ class Search:
         quiet[state] = mask
         return mask
 
+    def _hope(self, rank: int, state: int) -> tuple[Hope, ...]:
+        """What the next demanding operations to return need, those that do not fit this state; computed once."""
+        hopes = self._hopes[rank]
+        if hopes is None:
+            hopes = self._hopes[rank] = {}
+        found: list[Hope] = []
+        later: list[int] = []
+        looked_at = 0
+        for at in range(rank, min(rank + FARTHEST, len(self._returning))):
+            if at > rank:
+                later += self._called[at]
+            number = self._returning[at]
+            call = self._classes[number]
+            if self._demanding[call]:
+                looked_at += 1
+                following = self._next[call].get(state)
+                if (self._step(call, state) if following is None else following) < 0:
+                    hope = self._helpers(rank, at, number, state, later)
+                    if hope is not None:
+                        found.append(hope)
+                if looked_at == WITNESSES:
+                    break
+        hopes[state] = result = tuple(found)
+        return result
+
+    def _helpers(self, rank: int, at: int, number: int, state: int, later: list[int]) -> Hope | None:
+        """What may help operation `number`, which returns at `at`; None if something may that is not open at `rank`."""
+        classes, calls, may = self._classes, self._calls, self._specification.may_enable
+        wanted, value = calls[classes[number]], self._states[state]
+        for other in later:
+            if other != number and may(value, wanted, calls[classes[other]]):
+                return None
+        for entry in self._pending[: self._pending_called[at]]:
+            if may(value, wanted, calls[entry[3]]):
+                return None
+        helpers = own = 0
+        for other in [candidate[4] for candidate in self._mutators[rank]] + [read[2] for read in self._reads[rank]]:
+            if other == number:
+                own = self._bits[number]
+            elif may(value, wanted, calls[classes[other]]):
+                helpers |= self._bits[other]
+        return helpers | own, helpers
+
     # The search
 
     def run(self, budget: int) -> bool | None:
@@ -241,7 +297,7 @@ class Search:
             return True
         rank, mask, state, pending, path, at = self._frame
         stack, quiets, bits, total = self._stack, self._quiet, self._return_bits, len(self._return_bits)
-        width, mutators, failures, transitions = self._width, self._mutators, self._failed, self._next
+        width, mutators, transitions = self._width, self._mutators, self._next
         has_pending = bool(self._pending)
         best_rank = self._best[0]
         steps = 0
@@ -274,16 +330,13 @@ class Search:
                 if rank > best_rank:
                     best_rank = rank
                     self._best = (rank, mask, state, pending, path)
-                failed = failures[rank]
-                if failed is not None:
-                    key = state << width | mask
-                    if key in failed and (not has_pending or _dominated(failed, key, pending)):
-                        if not stack:
-                            self.steps += steps
-                            self.outcome = False
-                            return False
-                        rank, mask, state, pending, path, at = stack.pop()
-                        continue
+                if self._is_dead(rank, mask, state, pending):
+                    if not stack:
+                        self.steps += steps
+                        self.outcome = False
+                        return False
+                    rank, mask, state, pending, path, at = stack.pop()
+                    continue
             candidates = mutators[rank]
             if self._learners and (rank, state) in self._learners:
                 candidates = candidates + self._learners[rank, state]
@@ -319,6 +372,17 @@ class Search:
                         self.outcome = False
                         return False
                     rank, mask, state, pending, path, at = stack.pop()
+
+    def _is_dead(self, rank: int, mask: int, state: int, pending: int) -> bool:
+        """True if a configuration is known to fail, or can be seen to."""
+        failed = self._failed[rank]
+        if failed is not None:
+            key = state << self._width | mask
+            if key in failed and (not self._pending or _dominated(failed, key, pending)):
+                return True
+        hopes = self._hopes[rank]
+        witnesses = hopes[state] if hopes is not None and state in hopes else self._hope(rank, state)
+        return any(not care & (mask ^ helpers) for care, helpers in witnesses)
 
     def _next_pending(self, rank: int, mask: int, state: int, pending: int, start: int) -> tuple[int, int] | None:
         """The next pending operation from `start` that is worth placing here, and the state after it."""

@@ -84,8 +84,8 @@ class SpecificationError(HistoryError):
 class Specification(Protocol):
     """What an object does when its operations happen one after another.
 
-    Specifications of your own subclass this one (which gives them `partition`, `evidence_of_failure` and `pure`), or merely
-    have the same methods.  Values compare by `==`.
+    Specifications of your own subclass this one (which gives them everything but `initial` and `step`), or merely have
+    the same methods.  Values compare by `==`.
     """
 
     @property
@@ -109,6 +109,16 @@ class Specification(Protocol):
             SpecificationError: the function is not one of this object's, or the argument has the wrong shape.
         """
         ...
+
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # for those who override it
+        """False if `other` cannot help `call`, which is refused in `state`, to become possible; True if in doubt.
+
+        Precisely: no sequence of calls that all give False leads from `state` to a state in which `call` is possible.  The
+        search asks this of everything that can still come before the next read, and turns back at once where there is no
+        hope, rather than after every order of what is in flight.  It is what keeps appends searchable, whose orders all lead
+        to different states.
+        """
+        return True
 
     def partition(self, operation: Operation) -> Hashable:  # noqa: ARG002  # for those who override it
         """The part of the object that this operation touches, for example its key.

@@ -50,6 +50,18 @@ class KeyValue(Specification):
             return state + value
         raise SpecificationError(f"{self.name}: append joins strings, not {render(state)} and {render(value)}")
 
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """A get waits for what is missing at the end of its value, or for a put that begins the value anew."""
+        awaited = self.missing if call.result is None else call.result
+        if call.function != "get" or other.function == "get" or not isinstance(awaited, str) or not isinstance(state, str):
+            return call.function != "get" or other.function != "get"
+        value = other.argument[1] if isinstance(other.argument, tuple) else None
+        if not isinstance(value, str):
+            return True
+        if other.function == "put":
+            return awaited.startswith(value)
+        return awaited.startswith(state) and awaited.find(value, len(state)) >= 0
+
     def pure(self, call: Call) -> bool:
         """Gets are."""
         return call.function == "get"
@@ -81,3 +93,7 @@ class Mutex(Specification):
         if state is not acquire or not call.known:
             return acquire
         return Refusal("the lock is held already") if acquire else Refusal("the lock is free, so there is nothing to release")
+
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """Who acquires waits for a release, and the other way round."""
+        return other.function != call.function

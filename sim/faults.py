@@ -44,8 +44,7 @@ class _Stop(Fault):
             if not world.affords([machine.name]):
                 return _OVER_BUDGET
             kept = world.kill(machine, keep=self._keep(), cause=world.strike_index)
-            if self.duration:
-                world.end_later(self.duration, lambda: world.restart(machine))
+            world.end_later(self.duration, lambda: world.restart(machine))
             return FaultOutcome("struck", (machine.name,), kept)
         return _NOTHING
 
@@ -95,8 +94,7 @@ class Pause(Fault):
                 return _OVER_BUDGET
             incarnation = machine.incarnation
             world.pause(machine, world.strike_index)
-            if self.duration:
-                world.end_later(self.duration, lambda: _resume(world, machine, incarnation))
+            world.end_later(self.duration, lambda: _resume(world, machine, incarnation))
             return FaultOutcome("struck", (machine.name,))
         return _NOTHING
 
@@ -138,8 +136,7 @@ class Partition(Fault):
             links = {"inbound": inward, "outbound": outward}.get(self.shape, inward + outward)
             world.network.cut(links)
             cut = world.incident("cut", None, world.strike_index, links=tuple(links), inside=tuple(inside))
-            if self.duration:
-                world.end_later(self.duration, lambda: _heal(world, links, cut))
+            world.end_later(self.duration, lambda: _heal(world, links, cut))
             return FaultOutcome("struck", tuple(inside))
         return _NOTHING
 
@@ -171,8 +168,7 @@ class CompromiseKey(Fault):
         victims = world.compromise(self.issuer)
         if not victims:
             return _NOTHING
-        if self.duration:
-            world.end_later(self.duration, lambda: world.notice(self.issuer))
+        world.end_later(self.duration, lambda: world.notice(self.issuer))
         return FaultOutcome("struck", victims)
 
 

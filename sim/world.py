@@ -101,6 +101,7 @@ class World:
         self._trap = TaskTrap(self._order_tasks)
         self.drive = Drive(self, self._trap)
         self._ends = 0
+        self._at_calm: list[Callable[[], None]] = []
         self.scenario: Scenario | None = None
         self.on_death: Callable[[Machine], None] = _nobody_asks
         self.strike_index: int | None = None
@@ -198,8 +199,11 @@ class World:
         heappush(self._heap, (time, FAULT_ENDS, action, self._ends, self._end, end))
 
     def end_later(self, duration: float, end: Callable[[], None]) -> None:
-        """The fault that is striking now will end after `duration` seconds."""
-        self.schedule_end(self.now + duration, self.strike_action, end)
+        """The fault that is striking now will end after `duration` seconds, or with the calm phase if that is 0."""
+        if duration:
+            self.schedule_end(self.now + duration, self.strike_action, end)
+        else:
+            self._at_calm.append(end)
 
     def tell(self, host: str, body: Value) -> None:
         """Send a host a message from outside the world, which arrives at once."""
@@ -226,13 +230,16 @@ class World:
         end()  # type: ignore[operator]
 
     def end_faults(self) -> None:
-        """Let every fault that has an end pending end now, in order."""
+        """Let every fault that has not ended end now, in the order in which they would have."""
         with self.drive:
             ending = sorted(entry for entry in self._heap if entry[1] == FAULT_ENDS)
             self._heap[:] = [entry for entry in self._heap if entry[1] != FAULT_ENDS]
             heapify(self._heap)
             for entry in ending:
                 entry[4](entry[5])
+            for end in self._at_calm:
+                end()
+            self._at_calm.clear()
 
     # -- slices -----------------------------------------------------------------------------------
 

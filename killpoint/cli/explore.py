@@ -9,16 +9,15 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
-from random import Random
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ..explore.campaign import search
 from ..explore.catalog import find_scenario
-from ..explore.finding import Finding, found
+from ..explore.finding import Finding, expected, found
 from ..explore.shrink import BUDGET, Shrinker
 from ..properties.verdict import Status
-from ..report.summary import Tally, as_json, summary_table
+from ..report.summary import as_json, summary_table
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from .arguments import FAILED, INTERRUPTED, UsageError
@@ -116,15 +115,6 @@ def run(options: Namespace) -> int:
     if finding is not None:
         return FAILED
     return INTERRUPTED if stopped else code_of(campaign.tally.status)
-
-
-def expected(scenario: type[Scenario]) -> Tally:
-    """An empty tally that knows what ought to happen: every kind of fault strikes, every operation succeeds once."""
-    tally = Tally()
-    # What a mix calls itself need not be what its faults are called; one draw tells.
-    kinds = [draw(Random(0), scenario.cast()).kind() for _, draw in scenario.faults]
-    tally.expect(faults=kinds, functions=[s.name for s in scenario.operations().values() if s.weight > 0 or s.final])
-    return tally
 
 
 def _writable(folder: Path) -> None:
