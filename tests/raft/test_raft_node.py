@@ -276,10 +276,10 @@ def test_a_leader_sends_heartbeats_from_the_first_moment_on():
 
         cluster.on_send = note
         for _ in range(5):
-            leader = await cluster.leader()
-            await trio.sleep(0.5)
-            cluster.power_loss(leader.host.name)
-            await cluster.start(leader.host.name)
+            await trio.sleep(1)
+            (leader,) = (name for name in cluster.names if cluster.nodes[name].core.role == "leader")
+            cluster.power_loss(leader)
+            await cluster.start(leader)
 
     simulate(scenario)
     gaps = [later[0] - earlier[0] for earlier, later in pairwise(rounds) if earlier[1] == later[1]]
@@ -291,6 +291,8 @@ def durably_promised(host, body):
     """Whether the host's disk, after a power loss now, still backs what it says."""
     saved = immediately(RaftStorage(Frozen(host.disk.durable)).recover())
     hard_state, entries = saved.hard_state, saved.entries
+    if isinstance(body, Append):
+        return body.previous + len(body.entries) <= len(entries) and hard_state.term == body.term
     if isinstance(body, AppendReply) and body.accepted:
         return body.index <= len(entries) and hard_state.term >= body.term
     if isinstance(body, VoteReply) and body.granted and not body.pre:
@@ -330,8 +332,10 @@ def promises(node_class):
             disk.slow = 0.002
         for i in range(3):
             leader = await cluster.leader()
-            for j in range(3):
-                await leader.propose((i, j))
+            async with trio.open_nursery() as nursery:
+                for j in range(20):
+                    nursery.start_soon(leader.propose, (i, j))
+                    await trio.sleep(0.0007)
             cluster.isolate(leader.host.name)
             await cluster.leader()
             cluster.cut = set()
@@ -349,4 +353,4 @@ class SendsBeforePersist(RaftNode):
 
 def test_nothing_is_promised_before_it_is_durable():
     assert promises(RaftNode) == []
-    assert {type(body) for body in promises(SendsBeforePersist)} == {AppendReply, VoteReply}
+    assert {type(body) for body in promises(SendsBeforePersist)} == {Append, AppendReply, VoteReply}
