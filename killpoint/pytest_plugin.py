@@ -38,12 +38,16 @@ class _WorkerController(Protocol):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Killpoint's options."""
     group = parser.getgroup("killpoint", "exploring scenarios with Killpoint")
-    group.addoption("--killpoint-seed", type=int, metavar="N", help="explore from this seed (default: a new one, shown in the
-    header)") group.addoption("--killpoint-profile", choices=tuple(PROFILES), default="default", help="how many schedules each
-    test runs") group.addoption("--killpoint-examples", type=int, metavar="N", help="run N schedules per test, whatever the
-    profile") group.addoption("--killpoint-replay", type=Path, metavar="FILE", help="the selected test replays this schedule
-    only") group.addoption("--killpoint-corpus", type=Path, metavar="DIR", help=f"schedules to replay first (default:
-    {_CORPUS})")
+    seed = "explore from this seed (default: a new one, shown in the header)"
+    group.addoption("--killpoint-seed", type=int, metavar="N", help=seed)
+    profile = "how many schedules each test runs"
+    group.addoption("--killpoint-profile", choices=tuple(PROFILES), default="default", help=profile)
+    examples = "run N schedules per test, whatever the profile"
+    group.addoption("--killpoint-examples", type=int, metavar="N", help=examples)
+    replay = "the selected test replays this schedule only"
+    group.addoption("--killpoint-replay", type=Path, metavar="FILE", help=replay)
+    corpus = f"folder of schedules to replay first (default: {_CORPUS})"
+    group.addoption("--killpoint-corpus", type=Path, metavar="DIR", help=corpus)
 
 
 def pytest_configure(config: pytest.Config) -> None:
