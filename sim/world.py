@@ -23,11 +23,13 @@ keeps what properties need, the trace (when asked for) everything with its cause
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from ..properties.history import Event, Incident, Observe, Value
 from ..properties.verdict import Monitor, Verdict
@@ -111,6 +113,8 @@ class World:
                 if name in self.machines:
                     raise ValueError(f"two hosts are called {name!r}: names are addresses and must differ")
                 self.machines[name] = Machine(self, name, len(self.machines), role, program)  # type: ignore[arg-type]
+
+        _open_worlds.add(self)
 
     def boot(self) -> None:
         """Start every host; their programs run once time is let pass."""
@@ -391,6 +395,12 @@ class World:
         self._buried.clear()
         self._heap.clear()
 
+    def __del__(self) -> None:
+        # A world that is merely dropped is buried before its programs are freed, so that what they then do is fenced and silent.
+        # The collector finalises older objects first, and a world is older than its programs.
+        if self._buried or any(machine.engine is not None for machine in self.machines.values()):
+            self.bury()
+
     # -- what is impaired -------------------------------------------------------------------------
 
     def impaired(self) -> frozenset[str]:
@@ -505,3 +515,13 @@ class World:
 
 def _nobody_asks(_: Machine) -> None:
     """The default of `World.on_death`."""
+
+
+_open_worlds: WeakSet[World] = WeakSet()
+
+
+@atexit.register
+def _bury_all() -> None:
+    """Worlds that are still open when the interpreter ends are buried while there still is an interpreter."""
+    for world in list(_open_worlds):
+        world.bury()
