@@ -227,7 +227,7 @@ class Raft:
     def _on_vote_request(self, sender: str, request: VoteRequest) -> None:
         if request.pre:
             granted = self.grant_pre_vote(request)
-            self._send(sender, VoteReply(request.term if granted else self.term, granted, True))
+            self._messages.append((sender, VoteReply(request.term if granted else self.term, granted, True)))
             return
         if request.term > self.term:
             self.become_follower(request.term, None)
@@ -235,7 +235,7 @@ class Raft:
         if granted:
             self.vote = sender
             self._arm_election_timer()
-        self._send(sender, VoteReply(self.term, granted))
+        self._messages.append((sender, VoteReply(self.term, granted)))
 
     def _on_vote_reply(self, sender: str, reply: VoteReply) -> None:
         if reply.term > self.term and not (reply.pre and reply.granted):
@@ -250,8 +250,7 @@ class Raft:
 
     def _ask_for_votes(self, term: int, *, pre: bool) -> None:
         request = VoteRequest(term, self.log.last, self.log.last_term, pre)
-        for peer in self._progress:
-            self._send(peer, request)
+        self._messages += [(peer, request) for peer in self._progress]
 
     def _arm_election_timer(self) -> None:
         self._timeout = self._random.uniform(*self.config.election_timeout)
@@ -273,7 +272,7 @@ class Raft:
 
     def _on_append(self, sender: str, message: Append) -> None:
         if message.term < self.term:
-            self._send(sender, AppendReply(self.term, False, message.previous, message.round))
+            self._messages.append((sender, AppendReply(self.term, False, message.previous, message.round)))
             return
         if message.term > self.term or self.role is not Role.FOLLOWER or self.leader != sender:
             if message.term == self.term and self.role is Role.LEADER:
@@ -284,12 +283,12 @@ class Raft:
         previous = message.previous
         if not self.log.matches(previous, message.previous_term):
             hint = self.log.last_not_after(previous, message.previous_term)
-            self._send(sender, AppendReply(self.term, False, previous, message.round, hint, self.log.term(hint)))
+            self._messages.append((sender, AppendReply(self.term, False, previous, message.round, hint, self.log.term(hint))))
             return
         self.accept_entries(previous, message.entries)
         if message.commit > self.commit:
             self.commit = max(self.commit, self.commit_from_leader(message))
-        self._send(sender, AppendReply(self.term, True, previous + len(message.entries), message.round))
+        self._messages.append((sender, AppendReply(self.term, True, previous + len(message.entries), message.round)))
 
     def write_log(self, first: int, entries: tuple[Entry, ...]) -> None:
         """From index `first` on, the log is exactly these entries; what was there is gone."""
@@ -352,8 +351,7 @@ class Raft:
                 progress.next += len(entries)
         else:
             entries = ()
-        message = Append(self.term, previous, log.term(previous), self.commit, self._round, entries)
-        self._messages.append((peer, message))
+        self._messages.append((peer, Append(self.term, previous, log.term(previous), self.commit, self._round, entries)))
 
     # ---- linearizable reads
 
@@ -384,9 +382,6 @@ class Raft:
         self._confirmed.append(read)
 
     # ---- effects
-
-    def _send(self, peer: str, message: RaftMessage) -> None:
-        self._messages.append((peer, message))
 
     def _take_persist(self) -> Persist | None:
         hard_state: HardState | None = None
