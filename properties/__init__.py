@@ -1,8 +1,13 @@
 """What must hold: histories, sequential specifications, checkers, the history graph.  Pure; imports nothing of ours."""
 
+import os
+
 assert __name__.startswith("killpoint."), (
     f"import this package as killpoint.properties, not as {__name__}: a bare import makes a second copy of every class"
 )
+
+# In a clone this folder is reached through a link; debuggers know its files by the path that people open.
+__path__[:] = map(os.path.realpath, __path__)
 
 from .common import Converges, NoCrash, NoDuplicates  # noqa: E402  # after the assertion
 from .history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Operation, Outcome, Value  # noqa: E402

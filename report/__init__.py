@@ -1,5 +1,10 @@
 """What people look at: space-time diagrams, tables, summaries.  Draws records; never imports model or explore."""
 
+import os
+
 assert __name__.startswith("killpoint."), (
     f"import this package as killpoint.report, not as {__name__}: a bare import makes a second copy of every class"
 )
+
+# In a clone this folder is reached through a link; debuggers know its files by the path that people open.
+__path__[:] = map(os.path.realpath, __path__)
