@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 
 from ..properties.history import Value
+from ..sim.faults import CompromiseKey
 from ..sim.noise import keyed_integer
 from ..sim.scenario import OperationSpec, Scenario, ScenarioError, unique
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
@@ -66,7 +67,7 @@ class Draft:
             noise=self._noise(random),
             settings={name: random.choice(list(values)) for name, values in scenario.settings.items()},
             mutant=mutant,
-            budget=budget or ("quorum-safe" if random.random() < 0.75 else "unlimited"),
+            budget=budget or ("quorum-safe" if random.random() < 0.6 else "unlimited"),
         )
         kinds = list(scenario.faults)
         self._faults = [kind for kind in kinds if random.random() < 0.6] or ([random.choice(kinds)] if kinds else [])
@@ -75,7 +76,9 @@ class Draft:
         self._at_boundary = random.choice([0.0, 0.3, 0.7, 0.95])
         self._span = _log_uniform(random, 1.0, 5.0)
         # A siege: whoever holds the role is struck, again and again, mostly at the same few places.
-        self._siege = random.choice(self._cast.roles) if self._cast.roles and random.random() < 0.4 else None
+        roles = self._cast.roles
+        self._siege = random.choice([roles[0], roles[0], *roles[1:]]) if roles and random.random() < 0.4 else None
+        self._stolen: set[str] = set()
         names = [*_GENERIC_BOUNDARIES, *scenario.killpoints]
         self._boundaries = random.sample(names, random.randint(1, 4)) if random.random() < 0.6 else names
         self._patience = random.choice([0.2, 0.5, 1.5])
@@ -126,6 +129,12 @@ class Draft:
     def _inject(self, at: float, random: Random) -> Inject:
         _, draw = random.choice(self._faults)
         fault = draw(random, self._cast)
+        if isinstance(fault, CompromiseKey) and fault.issuer in self._stolen and len(self._faults) > 1:
+            # A key is stolen once; the turn goes to another kind.
+            _, draw = random.choice([kind for kind in self._faults if kind[1] is not draw])
+            fault = draw(random, self._cast)
+        if isinstance(fault, CompromiseKey):
+            self._stolen.add(fault.issuer)
         fault = msgspec.structs.replace(fault, duration=max(round(fault.duration * self._tempo, 4), 0.0005))
         if self._siege is not None and hasattr(fault, "target"):
             fault = msgspec.structs.replace(fault, target=self._siege)

@@ -201,9 +201,9 @@ class FaultMix(tuple[tuple[str, Draw], ...]):
 
 
 def _target(random: Random, cast: Cast) -> str:
-    """A role as often as a host: interesting moments happen where the leader is."""
+    """Roles more often than hosts, the first role most: interesting moments happen where the leader is."""
     if cast.roles and random.random() < 0.6:
-        return random.choice(cast.roles)
+        return cast.roles[0] if random.random() < 0.6 else random.choice(cast.roles)
     return random.choice(cast.hosts)
 
 

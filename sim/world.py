@@ -108,6 +108,7 @@ class World:
         self.on_death: Callable[[Machine], None] = _nobody_asks
         self.strike_index: int | None = None
         self.strike_action = 0
+        self.crossing: Machine | None = None
         for role, group in (("system", programs), ("client", clients or {}), ("outsider", outsiders or {})):
             for name, program in group.items():
                 if name in self.machines:
@@ -423,9 +424,12 @@ class World:
     def resolve(self, target: str) -> tuple[Machine, ...]:
         """The live machines that a target means: one by name, or the holder of a role such as `leader`.
 
-        A role's holder is the live host that last observed that role, the one with the highest term, then by name.
+        A role's holder is the live host that last observed that role: the one whose boundary crossing made the fault strike, if it
+        is one of them, else the one with the highest term, then by name.
         """
         machine = self.machines.get(target)
+        if machine is None and self.crossing is not None and self.crossing.observed.get("role") == target:
+            machine = self.crossing
         if machine is not None:
             return (machine,) if machine.alive else ()
         holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
@@ -510,7 +514,9 @@ class World:
                     for other in self.machines.values():
                         if armed in other.armed:
                             other.armed.remove(armed)
+                    outer, self.crossing = self.crossing, machine
                     armed.strike()
+                    self.crossing = outer
 
 
 def _nobody_asks(_: Machine) -> None:

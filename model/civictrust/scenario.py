@@ -39,7 +39,7 @@ class CivicTrust(Scenario):
     nodes: ClassVar[int] = 3
     outsiders = {"mallory": mallory, "operator": operator}
     faults = faults.kills() | faults.power_losses() | faults.pauses() | faults.partitions() | faults.key_compromise()
-    roles = ("leader",)
+    roles = ("leader", "candidate", "follower")
     keys = ISSUERS
     mutants = planted(
         "killpoint.model.civictrust.mutants",
@@ -72,6 +72,7 @@ class CivicTrust(Scenario):
         "raft-before-persist",
         "raft-after-persist",
         "raft-after-commit",
+        "raft-after-send",
         "raft-before-apply",
     )
     properties = (

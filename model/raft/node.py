@@ -249,6 +249,8 @@ class RaftNode:
             self.host.observe(commit=effects.committed[-1].index)
             await self.host.killpoint("raft-after-commit")
         self.send(effects)
+        if effects.persist is not None:
+            await self.host.killpoint("raft-after-send")
         if effects.committed:
             await self.apply(effects)
         if effects.reads:
