@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from ..properties.verdict import Status, Verdict
 from .arguments import FAILED, UNKNOWN, VALID
 
-__all__ = ["as_plain", "code_of", "print_json", "progress_console", "show"]
+__all__ = ["as_plain", "code_of", "print_json", "progress_bar", "result_console", "show"]
 
 _CODES = {Status.VALID: VALID, Status.INVALID: FAILED, Status.UNKNOWN: UNKNOWN}
 
@@ -27,9 +28,24 @@ def result_console() -> Console:
     return Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def progress_console() -> Console:
-    """Standard error, by its own handle: while a world is driven, `sys.stdout` belongs to the hosts."""
-    return Console(file=sys.stderr, highlight=False)
+def progress_bar(*, quiet: bool) -> Progress:
+    """A progress display on standard error, where somebody is there to see it; tasks have a field `told`.
+
+    It writes by its own handle: while a world is driven, `sys.stdout` belongs to the hosts.
+    """
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        TextColumn("{task.fields[told]}", style="dim"),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr, highlight=False),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=quiet or not sys.stderr.isatty(),
+    )
 
 
 def show(lines: Iterable[str], console: Console | None = None) -> None:

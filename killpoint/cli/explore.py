@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 import time
 from argparse import Namespace
 from pathlib import Path
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
 from ..explore.campaign import search
 from ..explore.catalog import find_scenario
@@ -21,7 +20,7 @@ from ..report.summary import as_json, summary_table
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from .arguments import FAILED, INTERRUPTED, UsageError
-from .console import as_plain, code_of, print_json, progress_console, result_console, show
+from .console import as_plain, code_of, print_json, progress_bar, result_console, show
 from .interrupt import Interruptible
 
 __all__ = ["run"]
@@ -106,7 +105,7 @@ def run(options: Namespace) -> int:
     scenario = find_scenario(options.scenario)
     scenario.mutant(options.mutant)
     interrupt = Interruptible()
-    with interrupt, _progress(quiet=options.json) as progress:
+    with interrupt, progress_bar(quiet=options.json) as progress:
         campaign = _Campaign(options, scenario, progress)
         record = campaign.search(interrupt)
         stopped = bool(interrupt)
@@ -122,23 +121,6 @@ def _writable(folder: Path) -> None:
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise UsageError(f"--out: the folder {folder} cannot be written to")
-
-
-def _progress(*, quiet: bool) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-        TextColumn("{task.fields[told]}", style="dim"),
-        TimeElapsedColumn(),
-        console=progress_console(),
-        transient=True,
-        # Hosts own sys.stdout while a world is driven.
-        redirect_stdout=False,
-        redirect_stderr=False,
-        disable=quiet or not sys.stderr.isatty(),
-    )
 
 
 def _print(campaign: _Campaign, finding: Finding | None, *, stopped: bool) -> None:
