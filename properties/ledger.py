@@ -65,7 +65,7 @@ class IssuanceLedger(Specification):
             return _observe(state, call) if call.known else state
         raise unknown_function(self.name, call, "issue, revoke, lookup, revoked and audit")
 
-    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """The log only grows: an audit waits for documents that it shows, everything else for calls about its own request."""
         if other.function not in ("issue", "revoke"):
             # Observations change nothing but placeholders, which makes nothing possible that was not.

@@ -6,12 +6,17 @@ first transaction that reads a key says what it was.  That learning is the only 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from .history import Operation, Outcome, Value, render
 from .specification import Call, Refusal, Specification, SpecificationError, State, unknown_function
 
 __all__ = ["CasRegister", "MultiRegister", "Register"]
+
+UNREAD = object()
+"""Stands for every value that nobody read."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,13 @@ class Register(Specification):
             return _read(state, call)
         raise unknown_function(self.name, call, "read and write")
 
-    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """A read waits for a write of its value."""
         return call.function != "read" or (other.function == "write" and other.argument == call.result)
+
+    def reducer(self, calls: Sequence[Call]) -> Callable[[State], State]:
+        """Values that nobody read are one."""
+        return _unread_values({call.result for call in calls if call.function == "read" and call.known})
 
     def pure(self, call: Call) -> bool:
         """Reads are."""
@@ -76,7 +85,7 @@ class CasRegister(Specification):
             return Refusal("the register holds {}, so this cas could not fail", state) if call.outcome is Outcome.FAIL else new
         return Refusal("the register holds {}, and it expects {}", state, expected) if call.outcome is Outcome.OK else state
 
-    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """A read waits for its value, and a cas for the value it expects."""
         if call.outcome is not Outcome.OK or call.function == "write":
             return True
@@ -85,6 +94,11 @@ class CasRegister(Specification):
             return other.outcome is not Outcome.FAIL and _last(other.argument) == awaited
         return other.function == "write" and other.argument == awaited
 
+    def reducer(self, calls: Sequence[Call]) -> Callable[[State], State]:
+        """Values that nobody read and no cas expected are one."""
+        seen = {call.result for call in calls if call.function == "read" and call.known}
+        return _unread_values(seen | {_second_last(call.argument) for call in calls if call.function == "cas"})
+
     def evidence_of_failure(self, operation: Operation) -> bool:
         """A cas that failed without an error, if the specification was told so."""
         return self.failed_cas_observes and operation.function == "cas" and operation.error is None
@@ -92,6 +106,10 @@ class CasRegister(Specification):
     def pure(self, call: Call) -> bool:
         """Reads, and compare-and-sets that failed."""
         return call.function == "read" or call.outcome is Outcome.FAIL
+
+
+def _unread_values(seen: AbstractSet[Value]) -> Callable[[State], State]:
+    return lambda state: state if state in seen else UNREAD
 
 
 def _last(argument: Value) -> Value:
@@ -143,10 +161,26 @@ class MultiRegister(Specification):
             changed = True
         return frozenset(values.items()) if changed else state
 
-    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """A transaction waits for others that write what it read."""
         reads = {part[1:] for part in self._parts(call.result or call.argument) if part[0] in ("read", "r")}
         return any(part[0] in ("write", "w") and part[1:] in reads for part in self._parts(other.argument))
+
+    def reducer(self, calls: Sequence[Call]) -> Callable[[State], State]:
+        """Values of a key that nobody read are one."""
+        read = {
+            part[1:]
+            for call in calls
+            if call.known
+            for part in self._parts(call.result or call.argument)
+            if part[0] in ("read", "r")
+        }
+
+        def reduce(state: State) -> State:
+            assert isinstance(state, frozenset)
+            return frozenset((key, value if (key, value) in read else UNREAD) for key, value in state)
+
+        return reduce
 
     def pure(self, call: Call) -> bool:
         """Transactions that only read: they learn at most once."""

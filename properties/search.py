@@ -18,6 +18,7 @@ number of remembered configurations; a bit set over the whole history, as in Por
   possible, the next call must need it.  So a crashed write costs nothing until somebody may have read it.
 - A configuration that failed, and one that has the same position and state but has used up more pending operations than one that
   failed: it can do less.
+- States that no call can tell apart, more than once (`Specification.reducer`).
 - Anything, where the next read to return can no longer be explained: it does not fit the state, and nothing that can still come
   before it may help (`Specification.may_enable`).
 - Once every completed operation is placed the search ends; pending ones need not be placed.
@@ -29,6 +30,8 @@ turns (one part may refute in a millisecond what another cannot decide in an hou
 replay.  A step is one operation placed or one return passed.  Cost: linear for sequential histories; exponential in the
 concurrency at worst, since the problem is NP-complete (Gibbons & Korach 1997).
 
+`steps.py` holds the transitions and `window.py` what is open when.
+
 Source: Wing & Gong 1993; Lowe, "Testing for linearizability", 2017 (the cache); Knossos and Porcupine.
 """
 
@@ -38,16 +41,15 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import TypeAlias
 
-from .history import Operation, Value
-from .specification import Call, Refusal, Specification, State, call_of
+from .history import Operation
+from .specification import Refusal, Specification, State, call_of
+from .steps import Steps
+from .window import Candidate, Window
 
 __all__ = ["Deepest", "Search"]
 
 Path: TypeAlias = "tuple[Path, int] | None"
 """Operations placed by choice, the last one outermost: a list that branches share.  Pure calls follow from it."""
-
-Candidate: TypeAlias = tuple[int, int, int, int, int]
-"""An open operation: its bit; that bit and those of equal calls that return earlier; the latter alone; its call; its number."""
 
 Hope: TypeAlias = tuple[int, int]
 """A mask m leaves hope for an operation if first & (m ^ second): a helper is not placed yet, or the operation itself is."""
@@ -87,179 +89,172 @@ class Search:
         self.outcome: bool | None = None
         self._specification = specification
         self._memory = memory
-        self._states: list[State] = [specification.initial]
-        self._state_numbers: dict[State, int] = {specification.initial: 0}
-        self._calls: list[Call] = []
-        self._demanding: list[bool] = []  # per call: it is a read, or was refused in some state
-        self._requests: list[int] = []  # per call: its function and argument, whatever its result
-        self._next: list[dict[int, int]] = []
-        self._pure: list[bool] = []
         self._operations = sorted(operations, key=attrgetter("invoked"))
-        self._classes = self._intern_calls()
-        self._lay_out()
-        self._place_pending()
-        self._quiet: list[dict[int, int] | None] = [None] * len(self._return_bits)
-        self._mutators: list[list[Candidate]] = []
-        self._reads: list[list[tuple[int, int, int]]] = []
+        self._table = Steps(specification, self._operations)
+        self._window = Window(self._operations, self._table.classes, self._table.pure)
+        returns = len(self._window.returning)
+        # Per return, by state: the open pure calls that fit it, what is known to help, and the configurations that failed.
+        self._fitting: list[dict[int, int] | None] = [None] * returns
+        self._hopes: list[dict[int, tuple[Hope, ...]] | None] = [None] * returns
+        self._failed: list[set[int] | dict[int, list[int]] | None] = [None] * returns
         self._learners: dict[tuple[int, int], list[Candidate]] = {}
-        self._hopes: list[dict[int, tuple[Hope, ...]] | None] = [None] * len(self._return_bits)
-        self._failed: list[set[int] | dict[int, list[int]] | None] = [None] * len(self._return_bits)
         # The frame at hand, and those below it: (return, mask, state, pending, path, next candidate).
         self._stack: list[tuple[int, int, int, int, Path, int]] = []
         self._frame: tuple[int, int, int, int, Path, int] = (0, 0, 0, 0, None, 0)
-        self._best: tuple[int, int, int, int, Path] = (-1, 0, 0, 0, None)
+        self._best: tuple[int, int, int, Path] = (-1, 0, 0, None)
 
-    # Preparation
+    def run(self, budget: int) -> bool | None:
+        """Go on for about `budget` steps.  True: a linearization exists.  False: none does.  None: not decided yet."""
+        if self.outcome is not None:
+            return self.outcome
+        window, transitions, stack, fittings = self._window, self._table.next, self._stack, self._fitting
+        bits, mutators, total, has_pending = window.return_bits, window.mutators, len(window.returning), bool(window.pending)
+        rank, mask, state, pending, path, at = self._frame
+        best_rank = self._best[0]
+        steps = 0
+        while rank < total:
+            alive = True
+            if at == 0:
+                if steps >= budget:
+                    self._frame = (rank, mask, state, pending, path, 0)
+                    self.steps += steps
+                    return None
+                # A new configuration: place what fits, pass the returns that this allows.
+                while rank < total:
+                    known = fittings[rank]
+                    fitting = known.get(state) if known is not None else None
+                    mask |= self._fit(rank, state) if fitting is None else fitting
+                    bit = bits[rank]
+                    steps += 1
+                    if not mask & bit:
+                        break
+                    mask ^= bit
+                    rank += 1
+                if rank > best_rank:
+                    best_rank = rank
+                    self._best = (rank, mask, pending, path)
+                if rank == total:
+                    break
+                alive = not self._is_dead(rank, mask, state, pending)
+            if alive:
+                candidates = mutators[rank]
+                if self._learners and (rank, state) in self._learners:
+                    candidates = candidates + self._learners[rank, state]
+                following = -1
+                while at < len(candidates):
+                    bit, both, earlier, call, number = candidates[at]
+                    at += 1
+                    if mask & both == earlier:
+                        next_state = transitions[call].get(state)
+                        following = self._table.step(call, state) if next_state is None else next_state
+                        if following >= 0:
+                            stack.append((rank, mask, state, pending, path, at))
+                            mask |= bit
+                            break
+                if following < 0 and has_pending:
+                    index, following = self._next_pending(rank, mask, state, pending, at - len(candidates))
+                    if following >= 0:
+                        stack.append((rank, mask, state, pending, path, len(candidates) + index + 1))
+                        pending |= 1 << index
+                        number = window.pending[index][4]
+                if following >= 0:
+                    state, path, at = following, (path, number), 0
+                    continue
+                self._remember(rank, mask, state, pending)
+            if not stack:
+                break
+            rank, mask, state, pending, path, at = stack.pop()
+        self.steps += steps
+        self.outcome = rank == total
+        return self.outcome
 
-    def _intern_calls(self) -> list[int]:
-        numbers: dict[Call, int] = {}
-        requests: dict[tuple[str, Value], int] = {}
-        classes = []
-        for operation in self._operations:
-            call = call_of(operation)
-            number = numbers.setdefault(call, len(numbers))
-            if number == len(self._calls):
-                self._calls.append(call)
-                self._requests.append(requests.setdefault((call.function, call.argument), len(requests)))
-                self._next.append({})
-                pure = self._specification.pure(call)
-                self._pure.append(pure)
-                self._demanding.append(pure and call.known)
-            classes.append(number)
-        return classes
-
-    def _lay_out(self) -> None:
-        """Give every completed operation a bit, and list what is called before each return."""
-        returns = sorted(
-            (operation.completed, number) for number, operation in enumerate(self._operations) if operation.completed is not None
-        )
-        self._return_bits: list[int] = []
-        self._returning: list[int] = []
-        self._called: list[list[int]] = []
-        self._bits: list[int] = [0] * len(self._operations)
-        self._rank: list[int] = [0] * len(self._operations)
-        free: list[int] = []
-        width = 0
-        calls = (number for number, operation in enumerate(self._operations) if operation.completed is not None)
-        upcoming = next(calls, None)
-        for rank, (returned, number) in enumerate(returns):
-            called = []
-            while upcoming is not None and self._operations[upcoming].invoked < returned:
-                if free:
-                    self._bits[upcoming] = free.pop()
-                else:
-                    self._bits[upcoming] = 1 << width
-                    width += 1
-                called.append(upcoming)
-                upcoming = next(calls, None)
-            self._called.append(called)
-            self._rank[number] = rank
-            self._returning.append(number)
-            self._return_bits.append(self._bits[number])
-            free.append(self._bits[number])
-        self._width = width
-
-    def _place_pending(self) -> None:
-        """Pending operations that could matter, and how many of them are called before each return."""
-        self._pending: list[tuple[int, int, int, int, int]] = []
-        available: dict[int, int] = {}
-        for number, operation in enumerate(self._operations):
-            call = self._classes[number]
-            if operation.completed is None and not self._pure[call]:
-                bit = 1 << len(self._pending)
-                earlier = available.get(call, 0)
-                available[call] = earlier | bit
-                self._pending.append((bit, bit | earlier, earlier, call, number))
-        self._pending_called: list[int] = []
-        count = 0
-        for number in self._returning:
-            returned = self._operations[number].completed
-            assert returned is not None
-            while count < len(self._pending) and self._operations[self._pending[count][4]].invoked < returned:
-                count += 1
-            self._pending_called.append(count)
-
-    def _open(self, rank: int) -> dict[int, int]:
-        """Prepare the lists of operations that are open at this return (and at all before it)."""
-        while len(self._mutators) <= rank:
-            at = len(self._mutators)
-            gone = self._returning[at - 1] if at else -1
-            reads = self._reads[at - 1] if at else []
-            mutators = self._mutators[at - 1] if at else []
-            new_reads = [number for number in self._called[at] if self._pure[self._classes[number]]]
-            new_mutators = [number for number in self._called[at] if not self._pure[self._classes[number]]]
-            if new_reads or (at and self._pure[self._classes[gone]]):
-                reads = [read for read in reads if read[2] != gone]
-                reads += [(self._bits[number], self._classes[number], number) for number in new_reads]
-            if new_mutators or (at and not self._pure[self._classes[gone]]):
-                mutators = self._candidates([entry[4] for entry in mutators if entry[4] != gone] + new_mutators)
-            self._reads.append(reads)
-            self._mutators.append(mutators)
-            self._quiet[at] = {}
-        quiet = self._quiet[rank]
-        assert quiet is not None
-        return quiet
-
-    def _candidates(self, numbers: list[int]) -> list[Candidate]:
-        rank, bits, classes = self._rank, self._bits, self._classes
-        numbers.sort(key=rank.__getitem__)
-        seen: dict[int, int] = {}
-        candidates = []
-        for number in numbers:
-            bit, call = bits[number], classes[number]
-            earlier = seen.get(call, 0)
-            seen[call] = both = earlier | bit
-            candidates.append((bit, both, earlier, call, number))
-        return candidates
-
-    # Steps of the specification
-
-    def _step(self, call: int, state: int) -> int:
-        """The number of the next state, or -1 if the specification refuses; computed once."""
-        following = self._specification.step(self._states[state], self._calls[call])
-        if isinstance(following, Refusal):
-            number = -1
-            self._demanding[call] = True
-        else:
-            number = self._state_numbers.setdefault(following, len(self._states))
-            if number == len(self._states):
-                self._states.append(following)
-        self._next[call][state] = number
-        return number
-
-    def _fitting(self, rank: int, state: int) -> int:
+    def _fit(self, rank: int, state: int) -> int:
         """The bits of the open pure calls that leave this state as it is; those that change it are noted as candidates."""
+        known = self._fitting[rank]
+        if known is None:
+            self._window.open(rank)
+            known = self._fitting[rank] = {}
         mask = 0
-        for bit, call, number in self._reads[rank]:
-            following = self._next[call].get(state)
-            if following is None:
-                following = self._step(call, state)
+        for bit, call, number in self._window.reads[rank]:
+            following = self._table.step(call, state)
             if following == state:
                 mask |= bit
             elif following >= 0:
                 self._learners.setdefault((rank, state), []).append((bit, bit, 0, call, number))
-        quiet = self._quiet[rank]
-        assert quiet is not None
-        quiet[state] = mask
+        known[state] = mask
         return mask
+
+    def _next_pending(self, rank: int, mask: int, state: int, pending: int, start: int) -> tuple[int, int]:
+        """The next pending operation from `start` that is worth placing here, and the state after it; (-1, -1): none is."""
+        requests, step = self._table.requests, self._table.step
+        twins: set[tuple[int, int]] | None = None
+        for index in range(start, self._window.pending_called[rank]):
+            _bit, both, earlier, call, _number = self._window.pending[index]
+            if pending & both != earlier:
+                continue
+            following = step(call, state)
+            if following < 0 or following == state:
+                continue
+            if twins is None:
+                open_calls = [entry[3] for entry in self._window.mutators[rank] if not mask & entry[0]]
+                twins = {(requests[twin], step(twin, state)) for twin in open_calls}
+            if (requests[call], following) not in twins and self._needed(rank, mask, state, following, pending | 1 << index):
+                return index, following
+        return -1, -1
+
+    def _needed(self, rank: int, mask: int, before: int, after: int, pending: int) -> bool:
+        """True if some enabled call behaves differently in state `after` than in state `before`."""
+        window, step = self._window, self._table.step
+        known = self._fitting[rank]
+        fitting = known.get(after) if known is not None else None
+        if (self._fit(rank, after) if fitting is None else fitting) & ~mask or (rank, after) in self._learners:
+            return True
+        enabled = [entry[3] for entry in window.mutators[rank] if not mask & entry[0]]
+        enabled += [entry[3] for entry in window.pending[: window.pending_called[rank]] if not pending & entry[0]]
+        return any(step(call, after) >= 0 and step(call, after) != step(call, before) for call in enabled)
+
+    # Configurations that are not worth a look
+
+    def _is_dead(self, rank: int, mask: int, state: int, pending: int) -> bool:
+        """True if a configuration is known to fail, or can be seen to."""
+        failed = self._failed[rank]
+        if failed is not None:
+            key = state << self._window.width | mask
+            if key in failed and (isinstance(failed, set) or any(used & pending == used for used in failed[key])):
+                return True
+        hopes = self._hopes[rank]
+        witnesses = hopes[state] if hopes is not None and state in hopes else self._hope(rank, state)
+        return any(not care & (mask ^ helpers) for care, helpers in witnesses)
+
+    def _remember(self, rank: int, mask: int, state: int, pending: int) -> None:
+        if self._memory <= 0:
+            return
+        self._memory -= 1
+        key = state << self._window.width | mask
+        failed = self._failed[rank]
+        if failed is None:
+            failed = self._failed[rank] = {} if self._window.pending else set()
+        if isinstance(failed, set):
+            failed.add(key)
+        else:
+            failed.setdefault(key, []).append(pending)
 
     def _hope(self, rank: int, state: int) -> tuple[Hope, ...]:
         """What the next demanding operations to return need, those that do not fit this state; computed once."""
         hopes = self._hopes[rank]
         if hopes is None:
             hopes = self._hopes[rank] = {}
+        window, table = self._window, self._table
         found: list[Hope] = []
         later: list[int] = []
         looked_at = 0
-        for at in range(rank, min(rank + FARTHEST, len(self._returning))):
+        for at in range(rank, min(rank + FARTHEST, len(window.returning))):
             if at > rank:
-                later += self._called[at]
-            number = self._returning[at]
-            call = self._classes[number]
-            if self._demanding[call]:
+                later += window.called[at]
+            number = window.returning[at]
+            if table.demanding[table.classes[number]]:
                 looked_at += 1
-                following = self._next[call].get(state)
-                if (self._step(call, state) if following is None else following) < 0:
+                if table.step(table.classes[number], state) < 0:
                     hope = self._helpers(rank, at, number, state, later)
                     if hope is not None:
                         found.append(hope)
@@ -270,238 +265,79 @@ class Search:
 
     def _helpers(self, rank: int, at: int, number: int, state: int, later: list[int]) -> Hope | None:
         """What may help operation `number`, which returns at `at`; None if something may that is not open at `rank`."""
-        classes, calls, may = self._classes, self._calls, self._specification.may_enable
-        wanted, value = calls[classes[number]], self._states[state]
+        window, classes, calls, may = self._window, self._table.classes, self._table.calls, self._specification.may_enable
+        wanted, value = calls[classes[number]], self._table.states[state]
         for other in later:
             if other != number and may(value, wanted, calls[classes[other]]):
                 return None
-        for entry in self._pending[: self._pending_called[at]]:
+        for entry in window.pending[: window.pending_called[at]]:
             if may(value, wanted, calls[entry[3]]):
                 return None
         helpers = own = 0
-        for other in [candidate[4] for candidate in self._mutators[rank]] + [read[2] for read in self._reads[rank]]:
+        for other in [entry[4] for entry in window.mutators[rank]] + [read[2] for read in window.reads[rank]]:
             if other == number:
-                own = self._bits[number]
+                own = window.bits[number]
             elif may(value, wanted, calls[classes[other]]):
-                helpers |= self._bits[other]
+                helpers |= window.bits[other]
         return helpers | own, helpers
-
-    # The search
-
-    def run(self, budget: int) -> bool | None:
-        """Go on for about `budget` steps.  True: a linearization exists.  False: none does.  None: not decided yet."""
-        if self.outcome is not None:
-            return self.outcome
-        if not self._return_bits:
-            self.outcome = True
-            return True
-        rank, mask, state, pending, path, at = self._frame
-        stack, quiets, bits, total = self._stack, self._quiet, self._return_bits, len(self._return_bits)
-        width, mutators, transitions = self._width, self._mutators, self._next
-        has_pending = bool(self._pending)
-        best_rank = self._best[0]
-        steps = 0
-        while True:
-            if at == 0:
-                if steps >= budget:
-                    self.steps += steps
-                    self._frame = (rank, mask, state, pending, path, 0)
-                    return None
-                # A new configuration: place what fits, pass the returns that this allows.
-                while True:
-                    quiet = quiets[rank]
-                    if quiet is None:
-                        quiet = self._open(rank)
-                    fitting = quiet.get(state)
-                    if fitting is None:
-                        fitting = self._fitting(rank, state)
-                    mask |= fitting
-                    bit = bits[rank]
-                    steps += 1
-                    if not mask & bit:
-                        break
-                    mask ^= bit
-                    rank += 1
-                    if rank == total:
-                        self.steps += steps
-                        self._best = (rank, mask, state, pending, path)
-                        self.outcome = True
-                        return True
-                if rank > best_rank:
-                    best_rank = rank
-                    self._best = (rank, mask, state, pending, path)
-                if self._is_dead(rank, mask, state, pending):
-                    if not stack:
-                        self.steps += steps
-                        self.outcome = False
-                        return False
-                    rank, mask, state, pending, path, at = stack.pop()
-                    continue
-            candidates = mutators[rank]
-            if self._learners and (rank, state) in self._learners:
-                candidates = candidates + self._learners[rank, state]
-            count = len(candidates)
-            while at < count:
-                bit, both, earlier, call, number = candidates[at]
-                at += 1
-                if mask & both != earlier:
-                    continue
-                following = transitions[call].get(state)
-                if following is None:
-                    following = self._step(call, state)
-                if following >= 0:
-                    stack.append((rank, mask, state, pending, path, at))
-                    mask |= bit
-                    state = following
-                    path = (path, number)
-                    at = 0
-                    break
-            else:
-                found = self._next_pending(rank, mask, state, pending, at - count) if has_pending else None
-                if found is not None:
-                    index, following = found
-                    stack.append((rank, mask, state, pending, path, count + index + 1))
-                    pending |= 1 << index
-                    state = following
-                    path = (path, self._pending[index][4])
-                    at = 0
-                else:
-                    self._remember(rank, state << width | mask, pending)
-                    if not stack:
-                        self.steps += steps
-                        self.outcome = False
-                        return False
-                    rank, mask, state, pending, path, at = stack.pop()
-
-    def _is_dead(self, rank: int, mask: int, state: int, pending: int) -> bool:
-        """True if a configuration is known to fail, or can be seen to."""
-        failed = self._failed[rank]
-        if failed is not None:
-            key = state << self._width | mask
-            if key in failed and (not self._pending or _dominated(failed, key, pending)):
-                return True
-        hopes = self._hopes[rank]
-        witnesses = hopes[state] if hopes is not None and state in hopes else self._hope(rank, state)
-        return any(not care & (mask ^ helpers) for care, helpers in witnesses)
-
-    def _next_pending(self, rank: int, mask: int, state: int, pending: int, start: int) -> tuple[int, int] | None:
-        """The next pending operation from `start` that is worth placing here, and the state after it."""
-        twins: set[tuple[int, int]] | None = None
-        for index in range(start, self._pending_called[rank]):
-            _bit, both, earlier, call, _number = self._pending[index]
-            if pending & both != earlier:
-                continue
-            following = self._next[call].get(state)
-            if following is None:
-                following = self._step(call, state)
-            if following < 0 or following == state:
-                continue
-            if twins is None:
-                open_calls = [candidate[3] for candidate in self._mutators[rank] if not mask & candidate[0]]
-                twins = {(self._requests[twin], self._next[twin].get(state, -1)) for twin in open_calls}
-            if (self._requests[call], following) in twins:
-                continue
-            if self._needed(rank, mask, state, following, pending | 1 << index):
-                return index, following
-        return None
-
-    def _needed(self, rank: int, mask: int, before: int, after: int, pending: int) -> bool:
-        """True if some enabled call behaves differently in state `after` than in state `before`."""
-        quiet = self._quiet[rank]
-        assert quiet is not None
-        fitting = quiet.get(after)
-        if fitting is None:
-            fitting = self._fitting(rank, after)
-        if fitting & ~mask or (rank, after) in self._learners:
-            return True
-        enabled = [candidate[3] for candidate in self._mutators[rank] if not mask & candidate[0]]
-        enabled += [entry[3] for entry in self._pending[: self._pending_called[rank]] if not pending & entry[0]]
-        for call in enabled:
-            steps = self._next[call]
-            then = steps[after] if after in steps else self._step(call, after)
-            if then >= 0 and then != (steps[before] if before in steps else self._step(call, before)):
-                return True
-        return False
-
-    def _remember(self, rank: int, key: int, pending: int) -> None:
-        if self._memory <= 0:
-            return
-        self._memory -= 1
-        failed = self._failed[rank]
-        if not self._pending:
-            if failed is None:
-                self._failed[rank] = {key}
-            else:
-                assert isinstance(failed, set)
-                failed.add(key)
-            return
-        if failed is None:
-            failed = self._failed[rank] = {}
-        assert isinstance(failed, dict)
-        failed.setdefault(key, []).append(pending)
 
     # What it found
 
     def deepest(self) -> Deepest | None:
-        """Where the search got furthest; None if it placed everything.
+        """Where the search got furthest; None if it placed everything, or has not begun.
 
         Replays the choices that led there, putting in the pure calls that follow from them.
         """
-        rank, mask, state, pending, path = self._best
-        if not 0 <= rank < len(self._return_bits):
+        window, operations = self._window, self._operations
+        rank, mask, pending, path = self._best
+        if not 0 <= rank < len(window.returning):
             return None
-        open_now = [read[2] for read in self._reads[rank]] + [candidate[4] for candidate in self._mutators[rank]]
-        stuck = self._returning[rank]
-        rest = [number for number in open_now if not mask & self._bits[number] and number != stuck]
-        rest += [entry[4] for entry in self._pending[: self._pending_called[rank]] if not pending & entry[0]]
-        operations = self._operations
-        return Deepest(
-            [operations[number] for number in self._replay(rank, path)],
-            self._states[state],
-            operations[stuck],
-            [operations[number] for number in [stuck, *sorted(rest)]],
-        )
+        stuck = window.returning[rank]
+        open_now = [read[2] for read in window.reads[rank]] + [entry[4] for entry in window.mutators[rank]]
+        rest = [number for number in open_now if not mask & window.bits[number] and number != stuck]
+        rest += [entry[4] for entry in window.pending[: window.pending_called[rank]] if not pending & entry[0]]
+        placed = [operations[number] for number in self._replay(rank, path)]
+        # The search's own state may be a reduced one, which means nothing to people.
+        state = self._specification.initial
+        for operation in placed:
+            following = self._specification.step(state, call_of(operation))
+            assert not isinstance(following, Refusal)
+            state = following
+        return Deepest(placed, state, operations[stuck], [operations[number] for number in [stuck, *sorted(rest)]])
 
     def linearization(self) -> list[Operation] | None:
         """All operations that take effect, in an order that explains every result; None if none was found."""
         if not self.outcome:
             return None
-        return [self._operations[number] for number in self._replay(len(self._return_bits), self._best[4])]
+        rank, _mask, _pending, path = self._best
+        return [self._operations[number] for number in self._replay(max(rank, 0), path)]
 
     def _replay(self, last: int, path: Path) -> list[int]:
+        """The operations placed on this path up to the return `last`, in order."""
         choices = []
         while path is not None:
             path, number = path
             choices.append(number)
         choices.reverse()
+        window, table = self._window, self._table
         placed: list[int] = []
         rank = mask = state = position = 0
-        while rank < last or position < len(choices):
-            fresh = self._fitting_at(rank, state) & ~mask
-            placed += [number for bit, _call, number in self._reads[rank] if bit & fresh]
+        while rank < len(window.returning):
+            fitting = self._fitting[rank]
+            assert fitting is not None
+            fresh = fitting[state] & ~mask
+            placed += [number for bit, _call, number in window.reads[rank] if bit & fresh]
             mask |= fresh
-            if mask & self._return_bits[rank]:
-                mask ^= self._return_bits[rank]
+            if mask & window.return_bits[rank]:
+                mask ^= window.return_bits[rank]
                 rank += 1
-                continue
-            if position == len(choices):
+            elif position == len(choices):
                 break
-            number = choices[position]
-            position += 1
-            placed.append(number)
-            mask |= self._bits[number]
-            state = self._next[self._classes[number]][state]
-        if rank < len(self._return_bits):
-            fresh = self._fitting_at(rank, state) & ~mask
-            placed += [number for bit, _call, number in self._reads[rank] if bit & fresh]
+            else:
+                number = choices[position]
+                position += 1
+                placed.append(number)
+                mask |= window.bits[number]
+                state = table.next[table.classes[number]][state]
+        assert (rank, position) == (last, len(choices))
         return placed
-
-    def _fitting_at(self, rank: int, state: int) -> int:
-        quiet = self._quiet[rank]
-        assert quiet is not None
-        return quiet[state]
-
-
-def _dominated(failed: set[int] | dict[int, list[int]], key: int, pending: int) -> bool:
-    assert isinstance(failed, dict)
-    return any(used & pending == used for used in failed[key])

@@ -20,7 +20,7 @@ Prior art: Knossos's `model.clj`, Porcupine's `Model`; the refusals are what the
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from .history import HistoryError, Operation, Outcome, Value, render
@@ -119,6 +119,14 @@ class Specification(Protocol):
         to different states.
         """
         return True
+
+    def reducer(self, calls: Sequence[Call]) -> Callable[[State], State] | None:  # noqa: ARG002  # for those who override it
+        """A function from states to states that nothing among `calls`, all there are, can tell from them; None: no such saving.
+
+        A value that nobody ever reads is as good as any other such value.  The search applies it to every state, so that the
+        many orders of operations whose outcome nobody looked at lead to one state and not to many.
+        """
+        return None
 
     def partition(self, operation: Operation) -> Hashable:  # noqa: ARG002  # for those who override it
         """The part of the object that this operation touches, for example its key.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from .history import Operation, Value, render
@@ -62,6 +63,23 @@ class KeyValue(Specification):
             return awaited.startswith(value)
         return awaited.startswith(state) and awaited.find(value, len(state)) >= 0
 
+    def reducer(self, calls: Sequence[Call]) -> Callable[[State], State]:
+        """Values that no get returned, and that no append can complete to one, are one: only a put leads away from them."""
+        gets = [call for call in calls if call.function == "get" and call.known]
+        values = {self.missing if call.result is None else call.result for call in gets} | {call.result for call in gets}
+        texts = sorted(value for value in values if isinstance(value, str))
+        # A text that no value begins with, nor any text that begins with it.
+        beginnings = {text[:1] for text in texts}
+        unread = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in beginnings)
+
+        def reduce(state: State) -> State:
+            if not isinstance(state, str):
+                return state
+            place = bisect_left(texts, state)
+            return state if place < len(texts) and texts[place].startswith(state) else unread
+
+        return reduce
+
     def pure(self, call: Call) -> bool:
         """Gets are."""
         return call.function == "get"
@@ -94,6 +112,6 @@ class Mutex(Specification):
             return acquire
         return Refusal("the lock is held already") if acquire else Refusal("the lock is free, so there is nothing to release")
 
-    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """Who acquires waits for a release, and the other way round."""
         return other.function != call.function

@@ -1,0 +1,70 @@
+"""Steps of a specification, each computed once: states and calls become small integers.
+
+A specification is pure, so what one call does in one state never changes; a search comes by the same pair thousands of times.
+The table is sparse, one dictionary per call: where all values are unique a dense one would be quadratic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .history import Operation, Value
+from .specification import Call, Refusal, Specification, State, call_of
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """The calls of some operations, and the transitions that have been asked for.
+
+    `classes` gives each operation's call; `next[call]` maps a state to the next one, -1 if the call is refused there (ask `step`
+    for what is not in it).  States are reduced (`Specification.reducer`); 0 is the initial one.
+    """
+
+    def __init__(self, specification: Specification, operations: Sequence[Operation]) -> None:
+        self.calls: list[Call] = []
+        self.next: list[dict[int, int]] = []
+        self.pure: list[bool] = []
+        self.demanding: list[bool] = []  # per call: it is a read, or was refused in some state
+        self.requests: list[int] = []  # per call: its function and argument, whatever its result
+        self._specification = specification
+        self.classes = self._intern(operations)
+        self._reduce = specification.reducer(self.calls)
+        initial = specification.initial if self._reduce is None else self._reduce(specification.initial)
+        self.states: list[State] = [initial]
+        self._numbers: dict[State, int] = {initial: 0}
+
+    def _intern(self, operations: Sequence[Operation]) -> list[int]:
+        numbers: dict[Call, int] = {}
+        requests: dict[tuple[str, Value], int] = {}
+        classes = []
+        for operation in operations:
+            call = call_of(operation)
+            number = numbers.setdefault(call, len(numbers))
+            if number == len(self.calls):
+                pure = self._specification.pure(call)
+                self.calls.append(call)
+                self.next.append({})
+                self.pure.append(pure)
+                self.demanding.append(pure and call.known)
+                self.requests.append(requests.setdefault((call.function, call.argument), len(requests)))
+            classes.append(number)
+        return classes
+
+    def step(self, call: int, state: int) -> int:
+        """The next state, or -1 if the specification refuses."""
+        known = self.next[call].get(state)
+        if known is not None:
+            return known
+        following = self._specification.step(self.states[state], self.calls[call])
+        if isinstance(following, Refusal):
+            number = -1
+            self.demanding[call] = True
+        else:
+            if self._reduce is not None:
+                following = self._reduce(following)
+            number = self._numbers.setdefault(following, len(self.states))
+            if number == len(self.states):
+                self.states.append(following)
+        self.next[call][state] = number
+        return number
