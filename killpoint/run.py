@@ -261,7 +261,7 @@ def scenario_of(reference: str, path: Path) -> type[Scenario]:
     try:
         return find_scenario(reference)
     except UnknownScenarioError as error:
-        raise UnknownScenarioError(f"{path}: {error}") from None
+        raise UnknownScenarioError(f"{path}{codec.line_of(path, 'scenario')}: {error}") from None
 
 
 def parse_time(text: str | float) -> float:

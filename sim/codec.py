@@ -32,11 +32,12 @@ import msgspec
 from ..properties.history import Value
 from .fault import Fault
 from .schedule import Action, Boundary, Call, DiskNoise, Inject, MessageNoise, Noise, Override, Schedule, TaskNoise
+from .vocabulary import strangers
 
 if TYPE_CHECKING:
     from .scenario import Scenario
 
-__all__ = ["FORMAT", "Failure", "Filed", "ScheduleError", "decode", "encode", "read", "write", "write_atomically"]
+__all__ = ["FORMAT", "Failure", "Filed", "ScheduleError", "decode", "encode", "line_of", "read", "versions", "write", "write_atomically"]
 
 FORMAT = "killpoint.schedule/1"
 MAX_BYTES = 20_000_000
@@ -133,7 +134,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def read(path: Path, scenario: type[Scenario] | None = None) -> Filed:
-    """Read a schedule file; `scenario` gives operation arguments their declared types.
+    """Read a schedule file; `scenario` gives operation arguments their declared types, and the schedule must fit it.
 
     Raises:
         ScheduleError: the file is missing, too large, or not a schedule that this version can run.
@@ -146,6 +147,13 @@ def read(path: Path, scenario: type[Scenario] | None = None) -> Filed:
     except OSError as error:
         raise ScheduleError(f"{path} cannot be read: {error.strerror}") from error
     return decode(raw, str(path), scenario)
+
+
+def line_of(path: Path, field: str) -> str:
+    """`, line 3` for the line of a top-level field of a schedule file; empty if it cannot be told."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    position = _positions(text).get((field, -1))
+    return "" if position is None else f", line {text.count(chr(10), 0, position) + 1}"
 
 
 def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None) -> Filed:
@@ -182,6 +190,7 @@ class _Decoder:
     def __init__(self, text: str, source: str, scenario: type[Scenario] | None) -> None:
         self._text = text
         self._source = source
+        self._scenario = scenario
         self._operations = scenario.operations() if scenario is not None else {}
         self._places: dict[tuple[str, int], int] | None = None
 
@@ -220,6 +229,9 @@ class _Decoder:
         for name, amount in msgspec.structs.asdict(schedule.noise).items():
             if not 0 <= amount < 1e6:
                 raise self.fail(f"noise {name} must be a small number, not {amount}", "noise")
+        if self._scenario is not None:
+            for key, place, said in strangers(schedule, self._scenario):
+                raise self.fail(said, key, place)
         failure = Failure("", "", "", "")
         failure = self._field(document, "failure", Failure, failure)
         made_by = self._field(document, "made_by", dict, {})

@@ -38,7 +38,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        Fault.registry[cls.kind()] = cls
+        if not cls.__name__.startswith("_"):  # what only other kinds are made from
+            Fault.registry[cls.kind()] = cls
 
     @classmethod
     def kind(cls) -> str:
