@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -37,20 +38,16 @@ def find_scenario(reference: str) -> type[Scenario]:
     Raises:
         UnknownScenarioError: there is none, or its module cannot be imported.
     """
-    installed = scenario_names()
     try:
-        if reference in installed:
-            found = installed[reference].load()
-        elif ":" in reference:
-            module, _, name = reference.rpartition(":")
-            found = getattr(_load(module), name)
-        else:
-            have = ", ".join(installed) or "none"
-            raise UnknownScenarioError(
-                f"there is no scenario {reference!r}; installed are {have}; your own is file.py:ClassName or package.module:ClassName"
-            )
-    except (ImportError, AttributeError, OSError, SyntaxError) as error:
-        raise UnknownScenarioError(f"the scenario {reference!r} cannot be loaded: {type(error).__name__}: {error}") from error
+        found = _load(reference)
+    except UnknownScenarioError:
+        raise
+    except Exception as error:  # a module may raise anything while it is imported
+        ours = (__file__, "<frozen")
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
+        where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+        said = f"{type(error).__name__}: {error}{where}"
+        raise UnknownScenarioError(f"the scenario {reference!r} cannot be loaded: {said}") from error
     if not (isinstance(found, type) and issubclass(found, Scenario)):
         raise UnknownScenarioError(f"{reference!r} is not a Scenario class but {found!r}")
     return found
@@ -68,7 +65,21 @@ def reference_to(scenario: type[Scenario]) -> str:
     return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{scenario.__qualname__}"
 
 
-def _load(module: str) -> object:
+def _load(reference: str) -> object:
+    """Whatever a reference names."""
+    installed = scenario_names()
+    if reference in installed:
+        return installed[reference].load()
+    if ":" not in reference:
+        have = ", ".join(installed) or "none"
+        raise UnknownScenarioError(
+            f"there is no scenario {reference!r}; installed are {have}; your own is file.py:ClassName or package.module:ClassName"
+        )
+    module, _, name = reference.rpartition(":")
+    return getattr(_module(module), name)
+
+
+def _module(module: str) -> object:
     """A module by dotted name, or by the path of its file."""
     if not module.endswith(".py"):
         return importlib.import_module(module)
