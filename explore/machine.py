@@ -73,6 +73,7 @@ class ScenarioMachine(RuleBasedStateMachine):
     mutant: ClassVar[str | None] = None
     budget: ClassVar[str | None] = None
     examples: ClassVar[int | None] = None
+    reference: ClassVar[str]
     tally: ClassVar[Tally]
     failing: ClassVar[Record | None] = None
 
@@ -95,7 +96,7 @@ class ScenarioMachine(RuleBasedStateMachine):
             settings=header.settings,
             mutant=header.mutant,
             budget=header.budget,
-            reference=reference_to(self.scenario),
+            reference=self.reference,
         )
 
     @rule(word=_words, data=st.data())  # type: ignore[untyped-decorator, unused-ignore]
@@ -158,6 +159,7 @@ def machine(
     scenario.mutant(mutant)
     name = scenario.__name__
     body = {"scenario": scenario, "mutant": mutant, "budget": budget, "examples": examples, "__module__": scenario.__module__}
+    body |= {"reference": reference_to(scenario), "tally": expected(scenario)}
     made: type[ScenarioMachine] = type(f"{name}Machine", (ScenarioMachine,), body)
     case = type(f"Test{name}", (_ScenarioTest,), {"killpoint_machine": made, "__module__": scenario.__module__})
     made.TestCase = case  # type: ignore[assignment]  # Hypothesis declares its own
@@ -277,6 +279,6 @@ def _is_of(kind: type[ScenarioMachine], path: Path, name: str) -> bool:
     """
     schedule = codec.read(path).schedule
     scenario = kind.scenario
-    known = schedule.scenario in (scenario.label(), reference_to(scenario))
+    known = schedule.scenario in (scenario.label(), kind.reference)
     named = path.name.startswith(f"{name}-") or schedule.scenario.rpartition(":")[2] == scenario.__qualname__
     return (known or named) and schedule.mutant == kind.mutant
