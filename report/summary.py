@@ -51,7 +51,7 @@ class Tally(msgspec.Struct):
     boundaries: dict[str, int] = {}
     properties: dict[str, dict[str, int]] = {}
     reasons: dict[str, str] = {}
-    """The first reason that each property gave for not being valid."""
+    """Why each property was not valid: the first reason for being invalid, or else for being undecided."""
 
     def expect(self, *, faults: Iterable[str] = (), functions: Iterable[str] = ()) -> None:
         """Name kinds of faults and operations that should occur, so that their absence is seen."""
@@ -80,8 +80,11 @@ class Tally(msgspec.Struct):
         for boundary, crossed in record.statistics.boundaries.items():
             _count(self.boundaries, boundary, crossed)
         for verdict in record.verdicts:
-            _count(self.properties.setdefault(verdict.name, {}), verdict.status.value)
-            if verdict.status is not Status.VALID:
+            counts = self.properties.setdefault(verdict.name, {})
+            _count(counts, verdict.status.value)
+            if verdict.status is Status.INVALID and counts[verdict.status.value] == 1:
+                self.reasons[verdict.name] = verdict.reason
+            elif verdict.status is not Status.VALID:
                 self.reasons.setdefault(verdict.name, verdict.reason)
 
     def merge(self, other: Tally) -> None:
@@ -204,7 +207,13 @@ def _verdict(tally: Tally) -> list[RenderableType]:
     """Warnings, what was wrong, and the verdict."""
     colour = "red" if tally.status is Status.INVALID else "yellow"
     lines: list[RenderableType] = [Text(f"! {warning}", style="yellow") for warning in tally.warnings]
-    lines += [Text(f"{clean(name, 60)}: {clean(reason, 300)}", style=colour) for name, reason in tally.reasons.items()]
+    # The first violation stops a run, which leaves its other properties undecided: beside a failure that is no news.
+    told = {
+        name: reason
+        for name, reason in tally.reasons.items()
+        if tally.status is not Status.INVALID or tally.properties[name].get("invalid")
+    }
+    lines += [Text(f"{clean(name, 60)}: {clean(reason, 300)}", style=colour) for name, reason in told.items()]
     held = sum(1 for counts in tally.properties.values() if set(counts) <= {"valid"})
     counted = f"  {held} of {len(tally.properties)} properties held wherever they were checked"
     return [*lines, Text.assemble("verdict ", (tally.status.value, _STYLES[tally.status]), counted)]
