@@ -29,6 +29,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
@@ -37,6 +38,7 @@ from ..properties.history import Value
 from ..properties.verdict import Property
 from .faults import Cast, FaultMix
 from .machine import SimHost
+from .noise import keyed_integer
 
 if TYPE_CHECKING:
     from .world import World
@@ -68,14 +70,31 @@ unique = _Unique()
 
 
 class Client(SimHost):
-    """The host that an operation runs on.  `servers` are the system's hosts; `memory` is this client's own, across operations."""
+    """The host that an operation runs on.  `servers` are the system's hosts; `memory` is this client's own, across operations.
 
-    __slots__ = ("memory", "servers")
+    `random` is new for every operation, keyed by the client and the time of the call: taking another call out of a schedule does not
+    change which server this one chooses.
+    """
+
+    __slots__ = ("_called", "memory", "servers")
 
     def __init__(self, machine: Any) -> None:  # a Machine; handles are made by the world only
         super().__init__(machine)
         self.servers = machine.world.system
         self.memory: dict[str, Value] = {}
+        self._called = 0.0
+
+    def begin(self, time: float) -> None:
+        """An operation begins (virtual seconds)."""
+        self._called = time
+        self._random = None
+
+    @property
+    def random(self) -> Random:
+        """Entropy of the operation under way."""
+        if self._random is None:
+            self._random = Random(keyed_integer(self.world.seed, "operation", self.name, self._called))
+        return self._random
 
 
 class OperationSpec(msgspec.Struct, frozen=True):

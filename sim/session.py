@@ -233,6 +233,7 @@ class Session:
             result: Value = None
             error: str | None = None
             ended = Outcome.INFO
+            host.begin(invoke.time)
             try:
                 with trio.fail_after(spec.timeout):
                     result = await spec.function(self.scenario, host, **action.arguments)
