@@ -158,7 +158,13 @@ def machine(
     """
     scenario.mutant(mutant)
     name = scenario.__name__
-    body = {"scenario": scenario, "mutant": mutant, "budget": budget, "examples": examples, "__module__": scenario.__module__}
+    body: dict[str, object] = {
+        "scenario": scenario,
+        "mutant": mutant,
+        "budget": budget,
+        "examples": examples,
+        "__module__": scenario.__module__,
+    }
     body |= {"reference": reference_to(scenario), "tally": expected(scenario)}
     made: type[ScenarioMachine] = type(f"{name}Machine", (ScenarioMachine,), body)
     case = type(f"Test{name}", (_ScenarioTest,), {"killpoint_machine": made, "__module__": scenario.__module__})
