@@ -15,12 +15,12 @@ only (`killpoint check` does); a verdict that it cut short says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .explanation import explain
 from .history import Complete, Event, Invoke, Operation, Outcome, operation_of
 from .search import Deepest, Search
-from .specification import Specification
+from .specification import Specification, call_of
 from .verdict import Evidence, Status, Verdict
 from .zones import conflict
 
@@ -38,9 +38,9 @@ class Analysis:
     """What a search found.
 
     `status` is `invalid` as soon as one part is.  `part` is the part that was refuted, or that was not decided, and `deepest`
-    how far its search got: None where nothing was searched or everything is valid.  `linearizations` holds, for a `valid`
-    history that was searched, one order per part that explains it.  `reason` says why an
-    `unknown` one is not decided, or puts an `invalid` one in a few words.
+    how far its search got: None where nothing was searched or everything is valid.  `linearizations` holds, if asked for, one
+    order per searched part that explains it.  `reason` says why an `unknown` one is not decided, or puts an `invalid` one in a
+    few words.
     """
 
     status: Status
@@ -58,9 +58,14 @@ def parts_of(specification: Specification, operations: Iterable[Operation]) -> d
         SpecificationError: the specification does not know an operation.
     """
     parts: dict[Hashable, list[Operation]] = {}
+    failed: set[str] = set()
     for operation in operations:
         if operation.outcome is not Outcome.FAIL or specification.evidence_of_failure(operation):
             parts.setdefault(specification.partition(operation), []).append(operation)
+        elif operation.function not in failed:
+            # It does not count, but one that the specification does not know is a mistake all the same.
+            failed.add(operation.function)
+            specification.step(specification.initial, call_of(operation))
     return parts
 
 
@@ -69,10 +74,13 @@ def analyse(
     operations: Iterable[Operation],
     budget: int | None = DEFAULT_BUDGET,
     expired: Callable[[], bool] | None = None,
+    *,
+    orders: bool = False,
 ) -> Analysis:
     """Decide whether `operations` are linearizable, in at most `budget` steps (None: as many as it takes).
 
-    `expired` is asked every few thousand steps; True ends the search with `unknown`.
+    `expired` is asked every few thousand steps; True ends the search with `unknown`.  With `orders` a valid analysis holds the
+    order found for each part that was searched.
 
     Raises:
         SpecificationError: the specification does not know an operation.
@@ -88,7 +96,11 @@ def analyse(
             refuted = search.run(1 << 30)
             assert refuted is False, "the register monitor and the search contradict each other: please report this"
             return Analysis(Status.INVALID, search.steps, part, search.deepest(), reason=found.why)
-    return _take_turns(searches, budget, expired)
+    analysis = _take_turns(searches, budget, expired)
+    if analysis.status is Status.VALID and orders:
+        found_orders = (search.linearization() for _part, search in searches)
+        return replace(analysis, linearizations=tuple(tuple(order) for order in found_orders if order is not None))
+    return analysis
 
 
 def _take_turns(
@@ -115,8 +127,7 @@ def _take_turns(
                 remaining.append((part, search))
         undecided = remaining
         turn = min(2 * turn, LONGEST_TURN)
-    orders = (search.linearization() for _part, search in searches)
-    return Analysis(Status.VALID, spent, linearizations=tuple(tuple(order) for order in orders if order is not None))
+    return Analysis(Status.VALID, spent)
 
 
 @dataclass(frozen=True)
@@ -151,9 +162,11 @@ class Linearizable:
         Raises:
             SpecificationError: the specification does not know an operation.
         """
+        operations = tuple(operations)
         analysis = analyse(self.specification, operations, self.budget, expired)
         if analysis.status is Status.VALID:
-            return Verdict(self.name, Status.VALID, "an order of the operations explains every result")
+            explained = "an order of the operations explains every result"
+            return Verdict(self.name, Status.VALID, explained if operations else "there are no operations to explain")
         if analysis.status is Status.UNKNOWN:
             return Verdict(self.name, Status.UNKNOWN, f"{analysis.reason} ({analysis.steps} steps taken)")
         assert analysis.deepest is not None

@@ -17,6 +17,9 @@ __all__ = ["Steps"]
 class Steps:
     """The calls of some operations, and the transitions that have been asked for.
 
+    Raises:
+        SpecificationError: when made; the specification does not know one of them.
+
     `classes` gives each operation's call; `next[call]` maps a state to the next one, -1 if the call is refused there (ask `step`
     for what is not in it).  States are reduced (`Specification.reducer`); 0 is the initial one.
     """
@@ -42,6 +45,8 @@ class Steps:
             call = call_of(operation)
             number = numbers.setdefault(call, len(numbers))
             if number == len(self.calls):
+                # A search may end before it comes by a call that the specification does not know: ask now.
+                self._specification.step(self._specification.initial, call)
                 pure = self._specification.pure(call)
                 self.calls.append(call)
                 self.next.append({})

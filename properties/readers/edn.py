@@ -66,15 +66,15 @@ DISCARD, TAG = "#_", "#"
 
 
 class EdnReader:
-    """Elements of an EDN file, one by one: iterate over it.  `line` is where the reader stands, for errors, and `began`
-    says whether there is anything in the file at all.  Without `spread` a vector at the top is one element.
+    """Elements of an EDN file, one by one: iterate over it.  `line` is where the reader stands, for errors.
+    Without `spread` a vector at the top is one element.
 
     Raises:
         ReadError: while iterating; the text is no EDN, ends too early, or is no UTF-8.
     """
 
     def __init__(self, file: BinaryIO, path: str, *, spread: bool = True) -> None:
-        self.began = False
+        self._began = False
         self._spread = spread
         self._file = file
         self._path = path
@@ -113,9 +113,9 @@ class EdnReader:
                     if ended and token != DISCARD:
                         raise self.error(f"there is something after the end of the history: {_excerpt(token)}")
                     if token in CLOSERS:
-                        if self._spread and not self.began and not prefixes and token in ("[", "("):
+                        if self._spread and not self._began and not prefixes and token in ("[", "("):
                             base = 1
-                        self.began = True
+                        self._began = True
                         stack.append((token, []))
                         if len(stack) > DEEPEST:
                             raise self.error(f"more than {DEEPEST} brackets are nested")
@@ -133,13 +133,13 @@ class EdnReader:
                 elif ended:
                     self._at = at
                     raise self.error(f"there is something after the end of the history: {_excerpt(token)}")
-                self.began = True
                 while prefixes and prefixes[-1][0] == len(stack):
                     if prefixes.pop()[1] == DISCARD:
                         value = MISSING
                         break
                 if value is MISSING:
                     continue
+                self._began = True
                 if len(stack) > base:
                     if isinstance(value, dict):
                         value = _sorted(value.items())

@@ -11,10 +11,13 @@ from .errors import ReadError
 from .jepsen import LOG_LINE, read_edn, read_log
 from .jsonl import decode_history, looks_like_ours
 
-__all__ = ["read_history"]
+__all__ = ["decode", "read_history"]
 
 SNIFFED = 1 << 16
 EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:#_|[\[({#]|\Z)")
+
+EDN_OPERATION = re.compile(rb"(?:[\s,]|;[^\n]*\n)*[\[(]?(?:[\s,]|;[^\n]*\n)*(?:#[^\s{]*\s*)?\{\s*:")
+"""The beginning of a map with a keyword: surely EDN, though a whole map on a line may look like a line of a log."""
 
 
 def read_history(path: str | Path) -> History:
@@ -26,20 +29,27 @@ def read_history(path: str | Path) -> History:
     name = str(path)
     try:
         with Path(path).open("rb") as file:
-            head = file.read(SNIFFED)
-            file.seek(0)
-            return _read(file, head, name)
+            return decode(file, name)
     except OSError as error:
         raise ReadError(f"cannot be read: {error.strerror or error}", name) from error
 
 
-def _read(file: BinaryIO, head: bytes, name: str) -> History:
+def decode(file: BinaryIO, name: str) -> History:
+    """The history in a seekable binary file, which errors call `name`.
+
+    Raises:
+        ReadError: see `read_history`.
+    """
+    head = file.read(SNIFFED)
+    file.seek(0)
     if not head.strip():
         raise ReadError("the file is empty", name)
     if looks_like_ours(head):
         return decode_history(file, name)
     if b"\0" in head:
         raise ReadError("this is a binary file, not a history", name)
+    if EDN_OPERATION.match(head):
+        return read_edn(file, name)
     if any(LOG_LINE.search(line) for line in head.splitlines(keepends=True)):
         return read_log(file, name)
     if EDN_BEGINS.match(head):

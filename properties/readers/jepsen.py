@@ -24,7 +24,7 @@ from .records import LATEST, Record, Recording
 
 __all__ = ["LOG_LINE", "read_edn", "read_log"]
 
-LOG_LINE = re.compile(rb"(?:^|\s)(\d{1,18}|:[a-z][\w-]*)\s+:(invoke|ok|fail|info)\s+:(\S+)[ \t]+(\S[^\r\n]*?)[ \t]*\r?\n?$")
+LOG_LINE = re.compile(rb"(?:^|\s)(\d{1,18}|:nemesis)\s+:(invoke|ok|fail|info)\s+:(\S+)[ \t]+(\S[^\r\n]*?)[ \t]*\r?\n?$")
 CUT_LINE = re.compile(rb"jepsen\.util\s+-\s|\s:(?:invoke|ok|fail|info)\b")
 LONGEST_LINE = 1 << 24
 
@@ -50,7 +50,6 @@ def read_log(file: BinaryIO, path: str) -> History:
             if line[-1:] != b"\n" and CUT_LINE.search(line):
                 raise ReadError("the file ends inside an operation: it seems to be truncated", path, number)
             continue
-        found = True
         process, kind, function, rest = match.groups()
         if not process.isdigit():
             continue
@@ -59,13 +58,14 @@ def read_log(file: BinaryIO, path: str) -> History:
                 values[rest] = _value_and_reason(rest.decode())
             value, reason = values[rest]
             error = reason if kind in (b"fail", b"info") else None
+            found = True
             recording.add(Record(int(process), kind.decode(), function.decode(), value, error=error))
         except UnicodeDecodeError as wrong:
             raise ReadError("this is not UTF-8 text", path, number) from wrong
         except ValueError as wrong:
             raise ReadError(str(wrong), path, number) from None
     if not found:
-        raise ReadError("there is no operation in this file", path)
+        raise ReadError("there is no operation of a client in this file", path)
     return recording.history()
 
 
@@ -90,18 +90,20 @@ def read_edn(file: BinaryIO, path: str) -> History:
     """
     recording = Recording()
     reader = EdnReader(file, path)
+    found = False
     for form in reader:
         if not isinstance(form, dict):
             raise reader.error("an operation is a map with :process, :type, :f and :value, and this is none")
         try:
             record = _record(form)
             if record is not None:
+                found = True
                 recording.ordered = recording.ordered or "index" in form
                 recording.add(record)
         except ValueError as wrong:
             raise reader.error(str(wrong)) from None
-    if not reader.began:
-        raise ReadError("there is no operation in this file", path)
+    if not found:
+        raise ReadError("there is no operation of a client in this file", path)
     return recording.history()
 
 

@@ -98,22 +98,25 @@ def test_search_agrees_with_every_order(which: str) -> None:
     specification, invent, answer, size = SPECIFICATIONS[which]
     source = random.Random(f"search {which}")
     found = {True: 0, False: 0}
+    orders = 0
     for _ in range(4000):
         options = {"width": source.choice([2, 3, 5]), "pending": source.choice([0.0, 0.2, 0.5]), "wrong": wrong_once(source)}
         history = random_history(source, specification, invent, answer, source.randrange(1, size + 1), **options)
         expected = brute_force(specification, history)
-        analysis = analyse(specification, history)
+        analysis = analyse(specification, history, orders=True)
         assert analysis.status is (Status.VALID if expected else Status.INVALID), [one.describe() for one in history]
         found[expected] += 1
         if expected:
             for order in analysis.linearizations:
                 assert_linearization(specification, order)
+                orders += 1
         else:
             assert analysis.deepest is not None
             placed = analysis.deepest.placed
             assert_linearization(specification, placed)
             assert analysis.deepest.stuck not in placed
     assert min(found.values()) > 250, f"too one-sided to show anything: {found}"
+    assert orders > 250, "hardly any order was looked at"
 
 
 def assert_linearization(specification: Specification, order: "list[Operation] | tuple[Operation, ...]") -> None:

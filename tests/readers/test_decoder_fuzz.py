@@ -1,0 +1,75 @@
+"""Whatever bytes a file holds, nothing but a `ReadError` comes out of a reader.
+
+20,000 inputs each: mutations of valid files, and noise.
+"""
+
+import io
+import random
+from collections.abc import Callable
+
+import pytest
+from test_recorded_histories import EDN, EVENTS, LOG
+
+from killpoint.properties import History
+from killpoint.properties.readers import ReadError, decode_history, encode_history
+from killpoint.properties.readers.files import decode
+from killpoint.properties.readers.jepsen import read_edn, read_log
+
+OURS = encode_history(History(EVENTS))
+KV = (
+    b'{:process 0, :type :invoke, :f :append, :key "0", :value #x "a\\n"}\n'
+    b'{:process 0, :type :ok, :f :append, :key "0", :value "a"}'
+)
+
+SPICE = [
+    b"", b"\n", b"\t", b"\0", b"\xff", b"\xed\xa0\x80", b'"', b"\\", b"[", b"]", b"{", b"}", b"(", b"#{", b"#_", b"#", b"##NaN",
+    b":", b";", b"nil", b"1e999", b"-", b"9" * 400, b"[" * 70,
+    b'{"$bytes":"zz"}', b'{"$float":"1"}', b'{"$int":"x"}', b"\\u12", b'"\\ud800"', b"1/2",
+    b":info", b":ok", b"null", b"1e400", b"-0", b"18446744073709551616", b"\xc3\xa9",
+]  # fmt: skip
+
+READERS: dict[str, tuple[Callable[[io.BytesIO, str], History], list[bytes]]] = {
+    "edn": (read_edn, [EDN, KV]),
+    "log": (read_log, [LOG]),
+    "ours": (decode_history, [OURS]),
+    "whatever it is": (decode, [EDN, KV, LOG, OURS]),
+}
+
+
+def mutate(source: random.Random, data: bytes) -> bytes:
+    for _ in range(source.randrange(1, 4)):
+        at = source.randrange(len(data) + 1)
+        choice = source.random()
+        if choice < 0.35:
+            data = data[:at] + source.choice(SPICE) + data[at + source.randrange(4) :]
+        elif choice < 0.55:
+            data = data[:at] + source.randbytes(source.randrange(1, 4)) + data[at + source.randrange(4) :]
+        elif choice < 0.7:
+            data = data[:at] + data[at + source.randrange(1, 40) :]
+        elif choice < 0.8:
+            data = data[:at]
+        elif choice < 0.9:
+            end = min(len(data), at + source.randrange(1, 60))
+            data = data[:end] + data[at:end] + data[end:]
+        else:
+            other = source.randrange(len(data) + 1)
+            data = data[min(at, other) : max(at, other)] + data[: min(at, other)]
+    return data
+
+
+@pytest.mark.parametrize("which", READERS)
+def test_only_read_errors_come_out(which: str) -> None:
+    read, seeds = READERS[which]
+    source = random.Random(f"fuzz {which}")
+    outcomes = {"read": 0, "refused": 0}
+    for number in range(20_000):
+        data = source.randbytes(source.randrange(60)) if number % 20 == 0 else mutate(source, source.choice(seeds))
+        refusal = ""
+        try:
+            read(io.BytesIO(data), "fuzzed")
+        except ReadError as error:
+            refusal = str(error)
+        assert not refusal or refusal.startswith("fuzzed")
+        outcomes["refused" if refusal else "read"] += 1
+    assert outcomes["refused"] > 4_000, outcomes
+    assert which in ("ours", "whatever it is") or outcomes["read"] > 500, outcomes

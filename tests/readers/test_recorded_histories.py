@@ -1,0 +1,230 @@
+"""Recorded histories become ours, from whatever format; what is wrong with a file is said in one sentence, with the line."""
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+
+from killpoint.checking import MODELS, UnknownModelError, check_file
+from killpoint.properties import Complete, History, HistoryError, Incident, Invoke, Observe, Outcome, Status
+from killpoint.properties.readers import ReadError, encode_history, read_history, write_history
+from killpoint.properties.readers.files import decode
+
+LOG = b"""INFO  jepsen.core - starting
+INFO  jepsen.util - 0\t:invoke\t:write\t3
+INFO  jepsen.util - 1\t:invoke\t:cas\t[3 4]
+INFO  jepsen.util - :nemesis\t:info\t:start\tnil
+INFO  jepsen.util - 0\t:ok\t:write\t3
+INFO  jepsen.util - 1\t:fail\t:cas\t[3 4]
+INFO  jepsen.util - 0\t:invoke\t:read\tnil
+INFO  jepsen.util - 0\t:ok\t:read\t3
+INFO  jepsen.util - 1\t:invoke\t:write\t5
+INFO  jepsen.util - 1\t:info\t:write\t:timed-out
+"""
+
+EDN = b"""; a comment
+[{:process 0, :type :invoke, :f :write, :value 3, :time 1000000000, :index 0}
+ {:process 1, :type :invoke, :f :cas, :value [3 4], :extra {:x 1}, :time 1500000000, :index 1}
+ {:process :nemesis, :type :info, :f :start, :value nil, :time 1500000000, :index 2}
+ {:process 0, :type :ok, :f :write, :value 3, :time 2000000000, :index 3}
+ {:process 1, :type :fail, :f :cas, :value [3 4], :time 1900000000, :index 4}
+ {:process 0, :type :invoke, :f :read, :value nil, :time 2000000000, :index 5}
+ {:process 0, :type :ok, :f :read, :value 3, :time 2500000000, :index 6}
+ {:process 1, :type :invoke, :f :write, :value 5, :time 2600000000, :index 7}
+ {:process 1, :type :info, :f :write, :value 5, :error :timed-out, :time 2700000000, :index 8}]
+"""
+
+
+FORMS = EDN.replace(b"[{", b"{", 1).replace(b"}]", b"}")
+"""The same without the vector around it."""
+
+
+def history_of(data: bytes) -> History:
+    return decode(io.BytesIO(data), "h")
+
+
+@pytest.mark.parametrize("data", [LOG, LOG.replace(b"\t", b"   "), LOG.replace(b"\n", b"\r\n"), EDN, FORMS])
+def test_the_same_history_from_every_format(data: bytes) -> None:
+    write, cas, read, lost = history_of(data).operations
+    assert write.describe() == "0 write(3) -> 3"
+    assert (cas.argument, cas.outcome, cas.error) == ((3, 4), Outcome.FAIL, None)
+    assert (read.argument, read.result, read.outcome) == (None, 3, Outcome.OK)
+    assert (lost.outcome, lost.error, lost.argument, lost.completed) == (Outcome.INFO, "timed-out", 5, None)
+    assert cas.invoked < (write.completed or 0) < read.invoked
+
+
+def test_times_are_for_people_and_never_run_backwards() -> None:
+    times = [event.time for event in history_of(EDN)]
+    assert times == sorted(times)
+    assert times[0] == 1.0
+
+
+def test_keys_become_part_of_the_argument() -> None:
+    text = b"""{:process 0, :type :invoke, :f :append, :key "0", :value "x"}
+{:process 0, :type :ok, :f :append, :key "0", :value "x"}
+{:process 0, :type :invoke, :f :get, :key "0", :value nil}
+{:process 0, :type :ok, :f :get, :key "0", :value "x"}
+{:process 0, :type :invoke, :f :get, :value ["0" nil]}
+{:process 0, :type :ok, :f :get, :value ["0" "x"]}
+"""
+    append, get, again = history_of(text).operations
+    assert (append.argument, append.result) == (("0", "x"), None)
+    assert (get.argument, get.result) == ("0", "x") == (again.argument, again.result)
+
+
+def test_a_process_that_goes_on_after_info_gets_a_new_name() -> None:
+    text = LOG + b"INFO  jepsen.util - 1\t:invoke\t:read\tnil\n"
+    assert [one.process for one in history_of(text).operations] == ["0", "1", "0", "1", "1/2"]
+
+
+def closed(completed: int, invoked: int, extra: str = "") -> bytes:
+    return f"""{{:process 0, :type :invoke, :f :write, :value 1, :time 5 {extra}}}
+{{:process 0, :type :ok, :f :write, :value 1, :time {completed} {extra}}}
+{{:process 1, :type :invoke, :f :read, :value nil, :time {invoked} {extra}}}
+{{:process 1, :type :ok, :f :read, :value nil, :time 20 {extra}}}
+""".encode()
+
+
+def test_intervals_are_closed_where_only_times_give_the_order(tmp_path: Path) -> None:
+    """A read that begins at the very instant at which a write returned is concurrent with it, unless records are numbered."""
+    expected = [(closed(9, 9), "valid"), (closed(9, 10), "invalid"), (closed(9, 9, ":index 1"), "invalid")]
+    for data, status in expected:
+        path = tmp_path / "h.edn"
+        path.write_bytes(data)
+        assert check_file(path, "register").status == status
+
+
+INVOKE = b"{:process 0, :type :invoke, :f :write, :value 3}\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "words"),
+    [
+        (b"", None, "empty"),
+        (b"  \n\n", None, "empty"),
+        (b"hello", None, "no history"),
+        (b"\x7fELF\x00\x01", None, "binary"),
+        (b"; nothing\n", None, "no operation"),
+        (EDN[:-200], 8, "truncated"),
+        (LOG[:-14], 10, "truncated"),
+        (INVOKE * 2, 2, "still open"),
+        (b"{:process 0, :type :ok, :f :write, :value 3}", 1, "never invoked"),
+        (LOG + b"INFO  jepsen.util - 7\t:ok\t:read\t3\n", 11, "never invoked"),
+        (INVOKE + b"{:process 0, :type :ok, :f :read, :value 3}", 2, "a read, but what it invoked is a write"),
+        (b"{:process 0, :type :begin, :f :write}", 1, "invoke, ok, fail or info, not 'begin'"),
+        (b"{:type :invoke, :f :write}", 1, ":process"),
+        (b"{:process 0, :type :invoke}", 1, ":f"),
+        (b"{:process 0, :f :read}", 1, ":type"),
+        (b"{:process 0, :type :invoke, :f :read, :time :now}", 1, ":time"),
+        (b"[1 2 3]", 1, "a map with"),
+        (LOG + b"INFO  jepsen.util - 0\t:invoke\t:read\t[\n", 11, "truncated"),
+        (LOG + b"INFO  jepsen.util - 0\t:invoke\t:re\xffad\t1\n", 11, "UTF-8"),
+        (LOG + b"a\0b\n", None, "binary"),
+        (LOG + b"another line\n" * 9000 + b"a\0b\n", 9011, "NUL"),
+        (b'{"format":"killpoint-history","version":2}\n', 1, "use a newer one"),
+        (b'{"format":"killpoint-history","version":0}\n', 1, "no version 0"),
+        (b'{"format":"killpoint-history","version":"x"}\n', 1, "header"),
+        (b'{"format":"killpoint-history","version":1,"events":3}\n', None, "promises 3 events"),
+        (b'{"format":"killpoint-history","version":1}\n{"type":"party","index":0}\n', 2, "no event"),
+        (b'{"format":"killpoint-history","version":1}\n{"type":"invoke","ind', 2, "truncated"),
+        (b'{"format":"killpoint-history","version":1}\n[]\n', 2, "no event"),
+    ],
+)
+def test_errors_are_one_sentence_with_the_line(data: bytes, line: int | None, words: str) -> None:
+    with pytest.raises(ReadError) as caught:
+        history_of(data)
+    assert words in str(caught.value)
+    assert caught.value.line == line
+    assert "\n" not in str(caught.value)
+
+
+EVENTS = [
+    Invoke(0, 0.5, "c1", 0, "write", (b"\x00\xff", ("a", 1.5, None, True), 2**80)),
+    Observe(1, 0.6, "n1", 1, {"role": "leader", "log": (1, 2)}),
+    Incident(3, 0.7, "kill", "n1", {"mode": "power"}),
+    Complete(4, 0.7, "c1", 0, Outcome.OK, ((float("inf"),), "é")),
+    Incident(5, 0.8, "calm"),
+    Invoke(6, 0.9, "c1", 1, "read"),
+    Complete(7, 0.9, "c1", 1, Outcome.INFO, None, "timed out"),
+]
+
+
+def test_our_own_format_gives_back_what_was_written(tmp_path: Path) -> None:
+    history = History(EVENTS)
+    path = tmp_path / "history.jsonl"
+    write_history(history, path)
+    assert read_history(path) == history
+    assert [entry.name for entry in tmp_path.iterdir()] == ["history.jsonl"], "a draft was left behind"
+    assert encode_history(read_history(path)) == path.read_bytes()
+
+
+def test_a_value_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text("old")
+    with pytest.raises(HistoryError, match="no value of a history"):
+        write_history([Invoke(0, 0.0, "c1", 0, "write", object())], path)
+    assert path.read_text() == "old"
+
+
+def test_a_history_that_breaks_the_rules_names_the_line() -> None:
+    """Times going backwards, in the middle of a longer file."""
+    good = [Invoke(n, float(n), f"c{n}", n, "read") for n in range(20)]
+    lines = encode_history([*good, Invoke(20, 3.0, "x", 20, "read"), Invoke(21, 30.0, "y", 21, "read")])
+    with pytest.raises(ReadError, match="time must not go backwards") as caught:
+        history_of(lines)
+    assert caught.value.line == 22
+
+
+def test_a_truncated_file_of_ours_is_noticed_wherever_it_ends() -> None:
+    whole = encode_history(History(EVENTS))
+    for end in range(45, len(whole) - 1):
+        with pytest.raises(ReadError):
+            history_of(whole[:end])
+
+
+@pytest.mark.parametrize("beginning", [b"", b"[", b"[[", b'"', b"{:a 1}\n", b"INFO  jepsen.util - 1\t:invoke\t:read\tnil\n"])
+@pytest.mark.parametrize("junk", [b"[", b"x", b"\xff", b"{", b"a b\n", b"\x00", b"(1 "])
+def test_a_large_file_of_something_else_fails_fast(tmp_path: Path, beginning: bytes, junk: bytes) -> None:
+    """200 MB that are mostly not there (a sparse file would be all NUL; so 2 MB of junk, then a hole)."""
+    path = tmp_path / "junk"
+    with path.open("wb") as file:
+        file.write(beginning + junk * (2_000_000 // len(junk)))
+        file.truncate(200_000_000)
+    before = time.process_time()
+    with pytest.raises(ReadError):
+        read_history(path)
+    assert time.process_time() - before < 2.0
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="cannot be read"):
+        read_history(tmp_path / "nothing")
+    with pytest.raises(ReadError, match="cannot be read"):
+        read_history(tmp_path)
+
+
+def test_checking_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    path.write_bytes(EDN)
+    assert check_file(path, "cas-register").status is Status.VALID
+    path.write_bytes(EDN.replace(b":f :read, :value 3", b":f :read, :value 4"))
+    verdict = check_file(path, "cas-register")
+    assert verdict.status is Status.INVALID
+    assert verdict.evidence is not None
+    assert verdict.evidence.kind == "cannot-be-placed:read"
+    with pytest.raises(ReadError, match="no operation 'cas'"):
+        check_file(path, "register")
+    with pytest.raises(UnknownModelError, match=", ".join(MODELS)):
+        check_file(path, "queue")
+
+
+def test_models_turn_down_what_they_do_not_know(tmp_path: Path) -> None:
+    """Every model, given another's operations or arguments of another shape, says so in one sentence."""
+    path = tmp_path / "h.edn"
+    wrong = [("frobnicate", "1"), ("cas", "1"), ("append", "[0 1]"), ("txn", "[[:x]]"), ("issue", "1"), ("txn", "7")]
+    for model in MODELS:
+        for function, value in wrong:
+            path.write_text("".join(f"{{:process 0 :type {kind} :f :{function} :value {value}}}" for kind in (":invoke", ":ok")))
+            with pytest.raises(ReadError, match=r"h\.edn: "):
+                check_file(path, model)
