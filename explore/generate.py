@@ -73,29 +73,44 @@ class Draft:
         self._faults = [kind for kind in kinds if random.random() < 0.6] or ([random.choice(kinds)] if kinds else [])
         self._call_gap = _log_uniform(random, 0.02, 0.4)
         self._fault_gap = _log_uniform(random, 0.04, 0.8)
-        self._at_boundary = random.choice([0.0, 0.3, 0.7, 0.95])
+        self._at_boundary = random.choice([0.0, 0.5, 0.9, 0.9])
         self._span = _log_uniform(random, 1.0, 5.0)
         # A siege: whoever holds the role is struck, again and again, mostly at the same few places.
         roles = self._cast.roles
         self._siege = random.choice([roles[0], roles[0], *roles[1:]]) if roles and random.random() < 0.4 else None
         self._stolen: set[str] = set()
-        names = [*_GENERIC_BOUNDARIES, *scenario.killpoints]
-        self._boundaries = random.sample(names, random.randint(1, 4)) if random.random() < 0.6 else names
-        self._patience = random.choice([0.2, 0.5, 1.5])
-        self._tempo = random.choice([0.05, 0.2, 1.0])
+        self._boundaries = self._places(random, scenario)
+        self._patience = random.choice([0.3, 1.5, 1.5])
+        self._tempo = random.choice([0.1, 0.5, 1.0])
         self._weights = [spec.weight * random.choice([0.25, 1.0, 1.0, 3.0]) for spec in self._operations]
         # Systems need a moment to start; faults during start-up are drawn too, but not always.
         self._first = random.choice([0.0, 0.4, 0.4])
 
     @staticmethod
+    def _places(random: Random, scenario: type[Scenario]) -> list[str]:
+        """The boundaries that this schedule's faults wait for: all, or a few that belong together.
+
+        Kill points whose names begin alike ("raft-...") belong to one part of the system; bugs of a protocol need several
+        faults at a few places of that part, which a choice among all places would hardly ever line up.
+        """
+        groups: dict[str, list[str]] = {"": list(_GENERIC_BOUNDARIES)}
+        for name in scenario.killpoints:
+            groups.setdefault(name.partition("-")[0], []).append(name)
+        if random.random() < 0.25:
+            return [name for group in groups.values() for name in group]
+        group = random.choice(list(groups.values()))
+        return random.sample(group, min(random.randint(1, 3), len(group)))
+
+    @staticmethod
     def _noise(random: Random) -> Noise:
         def amount(least: float, most: float) -> float:
-            return round(_log_uniform(random, least, most), 4) if random.random() < 0.4 else 0.0
+            return round(_log_uniform(random, least, most), 4) if random.random() < 0.5 else 0.0
 
-        if random.random() < 0.2:
+        if random.random() < 0.35:
             return Noise()
         return Noise(
-            latency=amount(0.1, 10.0),
+            # Large latencies come close to time-outs, where messages of different elections meet.
+            latency=amount(0.1, 5.0) if random.random() < 0.5 else amount(10.0, 60.0),
             loss=amount(0.001, 0.1),
             duplicate=amount(0.001, 0.1),
             reorder=amount(0.001, 0.3),

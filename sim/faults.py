@@ -131,6 +131,8 @@ class Partition(Fault):
                 return _NOTHING
             if not world.affords(inside):
                 return _OVER_BUDGET
+            if self.shape == "isolate" and all(world.network.is_cut(machine.name, name) for name in outside):
+                return _NOTHING
             inward = [(b, a) for a in inside for b in outside]
             outward = [(a, b) for a in inside for b in outside]
             links = {"inbound": inward, "outbound": outward}.get(self.shape, inward + outward)
@@ -207,7 +209,7 @@ def _target(random: Random, cast: Cast) -> str:
     return random.choice(cast.hosts)
 
 
-def _duration(random: Random, *, least: float = 0.002, most: float = 3.0) -> float:
+def _duration(random: Random, *, least: float = 0.02, most: float = 2.0) -> float:
     """Log-uniform seconds, rounded to milliseconds."""
     return round(least * (most / least) ** random.random(), 3)
 

@@ -94,7 +94,7 @@ class Machine:
         self.observed = {}
         handle = self.handle = self.handle_type(self)
         world = self.world
-        self.engine = Engine(lambda: self.program(handle), HostClock(world.read_clock))
+        self.engine = Engine(lambda: self.program(handle), HostClock(world))
 
     def count(self, event: str) -> None:
         """Count a crossing of a named boundary (kill points and disk operations by name)."""

@@ -24,7 +24,8 @@ import warnings
 from collections.abc import Awaitable, Callable, Generator
 from itertools import count
 from math import inf
-from types import CodeType, CoroutineType, FrameType
+from types import AsyncGeneratorType, FrameType
+from typing import Protocol
 
 import outcome
 import sniffio
@@ -41,13 +42,19 @@ __all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
 Batch = list[Task]
 
 
+class HasNow(Protocol):
+    """What has a virtual time, in seconds."""
+
+    now: float
+
+
 class HostClock(trio.abc.Clock):
     """A host's clock: reads the world's virtual time and remembers the next deadline that trio asked about."""
 
-    __slots__ = ("deadline", "read")
+    __slots__ = ("deadline", "world")
 
-    def __init__(self, read: Callable[[], float]) -> None:
-        self.read = read
+    def __init__(self, world: HasNow) -> None:
+        self.world = world
         self.deadline = inf
 
     def start_clock(self) -> None:
@@ -55,12 +62,12 @@ class HostClock(trio.abc.Clock):
 
     def current_time(self) -> float:
         """Virtual seconds since the world began."""
-        return self.read()
+        return self.world.now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Seconds until a deadline; keeps it for the driver, which needs the instant and not the difference."""
         self.deadline = deadline
-        return deadline - self.read()
+        return deadline - self.world.now
 
 
 class _NoIO:
@@ -169,7 +176,7 @@ class Engine:
     `finished` is true once the main task has returned; then `result()` returns or raises what it did.
     """
 
-    __slots__ = ("_close", "_generator", "_hooks", "_runner", "clock", "finished", "held", "poisoned", "started")
+    __slots__ = ("_close", "_generator", "_runner", "clock", "finished", "held", "poisoned", "started")
 
     def __init__(self, program: Callable[[], Awaitable[None]], clock: HostClock) -> None:
         wakeup = _ParkedWakeup()
@@ -188,51 +195,52 @@ class Engine:
         self.poisoned = False
         self.held = False
         self.started = False
-        # The hooks that trio would install globally are kept, to be switched on for this host's slices only.
+        # The hooks that trio would install globally are kept: see _Generators.
         before = sys.get_asyncgen_hooks()
         self._runner.asyncgens.install_hooks(self._runner)
-        self._hooks = tuple(sys.get_asyncgen_hooks())
+        _generators.hooks[self._runner] = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(*before)
-        self._runner.asyncgens.prev_hooks = sys.get_asyncgen_hooks().__class__((None, None))  # type: ignore[call-arg,arg-type]
+        self._runner.asyncgens.prev_hooks = before.__class__((None, None))  # type: ignore[call-arg,arg-type]  # a struct sequence
         generator: Generator[float, object, None] = unrolled_run(  # type: ignore[assignment]
             self._runner, program, (), host_uses_signal_set_wakeup_fd=True
         )
         self._generator = generator
         self._close = generator.close
 
-    def start(self) -> float:
-        """Begin the program; returns the next deadline."""
-        self.started = True
-        return self._loop(None)
-
     def slice(self) -> float:
-        """Run what is runnable; returns the next deadline.
+        """Run what is runnable, from the beginning of the program or from where it waits; returns the next deadline.
 
         Raises:
             LivelockError: the host is still busy after a hundred thousand ticks without virtual time passing.
         """
-        return self._loop(_NO_EVENTS)
-
-    def _loop(self, events: tuple[()] | None) -> float:
-        runner, clock = self._runner, self.clock
+        runner = self._runner
         self.held = False
         GLOBAL_RUN_CONTEXT.runner = runner
-        sys.set_asyncgen_hooks(*self._hooks)
         send = self._generator.send
         try:
-            timeout = send(events)
-            ticks = 0
-            while timeout <= 0.0 and not (self.poisoned or self.held):
+            if self.started:
                 timeout = send(_NO_EVENTS)
-                ticks += 1
-                if ticks > _MAX_TICKS:
-                    raise LivelockError
+            else:
+                self.started = True
+                timeout = send(None)
+            if timeout <= 0.0:
+                timeout = self._settle(send)
         except StopIteration:
             self.finished = True
             return inf
         if runner.waiting_for_idle:
-            return min(clock.deadline, clock.read() + timeout)
-        return clock.deadline
+            return min(self.clock.deadline, self.clock.world.now + timeout)
+        return self.clock.deadline
+
+    def _settle(self, send: Callable[[object], float]) -> float:
+        """Tick until nothing is runnable."""
+        for _ in range(_MAX_TICKS):
+            if self.poisoned or self.held:
+                return 0.0
+            timeout = send(_NO_EVENTS)
+            if timeout > 0.0:
+                return timeout
+        raise LivelockError
 
     def next_deadline(self) -> float:
         """The earliest deadline of any cancel scope, in the host's seconds."""
@@ -282,6 +290,7 @@ class Engine:
                 self._runner.tasks.clear()
                 self._runner.runq.clear()
                 self._runner.asyncgens.alive.clear()
+                _generators.hooks.pop(self._runner, None)
                 del tasks
         finally:
             sys.unraisablehook = unraisable
@@ -314,6 +323,35 @@ def _innermost(coroutine: object) -> str:
     return place
 
 
+class _Generators:
+    """Async generator hooks that serve all hosts at once.
+
+    trio installs a pair of hooks per runner; switching them for every slice would cost more than the rest of the switch.  These
+    look up the runner instead, when a generator is first iterated and when one is finalised, both of which are rare.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: dict[Runner, sys._asyncgen_hooks] = {}
+        self._owners: dict[int, Runner] = {}
+
+    def firstiter(self, generator: AsyncGeneratorType[object, object]) -> None:
+        """A generator belongs to the host in whose slice it is first iterated."""
+        runner = GLOBAL_RUN_CONTEXT.runner
+        hooks = self.hooks.get(runner)
+        if hooks is not None and hooks.firstiter is not None:
+            self._owners[id(generator)] = runner
+            hooks.firstiter(generator)
+
+    def finalizer(self, generator: AsyncGeneratorType[object, object]) -> None:
+        """A generator was dropped unfinished: its host closes it, unless that is dead."""
+        hooks = self.hooks.get(self._owners.pop(id(generator), None))  # type: ignore[arg-type]  # None is no key
+        if hooks is not None and hooks.finalizer is not None:
+            hooks.finalizer(generator)
+
+
+_generators = _Generators()
+
+
 class driving:  # noqa: N801  # a context manager, read as a verb
     """While entered, trio's global state belongs to the simulation; afterwards it is as before.
 
@@ -335,6 +373,7 @@ class driving:  # noqa: N801  # a context manager, read as a verb
             _run._ALLOW_DETERMINISTIC_SCHEDULING,
         )
         context.clear()
+        sys.set_asyncgen_hooks(_generators.firstiter, _generators.finalizer)
         sniffio.thread_local.name = "trio"
         _run._r = self._trap  # type: ignore[assignment]  # it has the one method that is called
         _run._ALLOW_DETERMINISTIC_SCHEDULING = True

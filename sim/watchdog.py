@@ -65,6 +65,11 @@ class Watchdog:
         if self._fired.pop(world, None) is not None:
             _raise_in(threading.get_ident(), None)  # type: ignore[arg-type]  # NULL takes back what is not yet raised
 
+    @property
+    def alarmed(self) -> bool:
+        """True if some world's slice was broken off and nobody has asked yet."""
+        return bool(self._fired)
+
     def fired(self, world: World) -> str | None:
         """Where the world's current slice was broken off, or None."""
         if not self._fired:

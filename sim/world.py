@@ -35,7 +35,7 @@ from ..properties.history import Event, Incident, Observe, Value
 from ..properties.verdict import Monitor, Verdict
 from .digest import Digest, canonical
 from .drive import Drive
-from .machine import Delivery, Machine, SimHost
+from .machine import Armed, Delivery, Machine, SimHost
 from .network import Network
 from .noise import NoiseSource
 from .payload import encode
@@ -43,6 +43,7 @@ from .record import LogLine
 from .schedule import Noise
 from .trace import TraceEvent
 from .trio_driver import Batch, LivelockError, TaskTrap
+from .watchdog import watchdog
 
 if TYPE_CHECKING:
     from .scenario import Scenario
@@ -188,10 +189,6 @@ class World:
         """Call `look` once everything up to and including `time` has happened; it must not change anything."""
         heappush(self._heap, (time, LOOK, 0, 0, self._end, look))
 
-    def read_clock(self) -> float:
-        """Virtual seconds since the world began."""
-        return self.now
-
     # -- the heap ---------------------------------------------------------------------------------
 
     def schedule_delivery(self, time: float, source: int, sequence: float, message: Delivery, target: Machine) -> None:
@@ -261,7 +258,7 @@ class World:
         outer, self.running = self.running, machine
         self.slices += 1
         try:
-            deadline = engine.slice() if engine.started else engine.start()
+            deadline = engine.slice()
         except LivelockError:
             self.running = outer
             self.crash(machine, "LivelockError", "the host is busy without ever waiting", engine.where(), ())
@@ -269,7 +266,8 @@ class World:
             return
         finally:
             self.running = outer
-        self.drive.check(machine, engine)
+        if watchdog.alarmed:
+            self.drive.check(machine, engine)
         if engine.poisoned or machine.engine is not engine:
             return
         if engine.finished:
@@ -507,16 +505,20 @@ class World:
 
     def cross(self, machine: Machine, *events: str) -> None:
         """A host with armed actions crosses a boundary."""
-        for armed in list(machine.armed):
+        ready: Armed | None = None
+        for armed in machine.armed:
             if armed.event in events and armed.role in (None, machine.observed.get("role")):
                 armed.remaining -= 1
-                if armed.remaining == 0:
-                    for other in self.machines.values():
-                        if armed in other.armed:
-                            other.armed.remove(armed)
-                    outer, self.crossing = self.crossing, machine
-                    armed.strike()
-                    self.crossing = outer
+                if armed.remaining <= 0 and ready is None:
+                    ready = armed
+        if ready is not None:
+            # One strike per crossing: others that are due wait for the next, so that several make a series and not a heap.
+            for other in self.machines.values():
+                if ready in other.armed:
+                    other.armed.remove(ready)
+            outer, self.crossing = self.crossing, machine
+            ready.strike()
+            self.crossing = outer
 
 
 def _nobody_asks(_: Machine) -> None:
