@@ -19,6 +19,7 @@ from __future__ import annotations
 import sys
 import unittest
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import ClassVar
@@ -180,14 +181,15 @@ def _examine(kind: type[ScenarioMachine], options: Options) -> PropertyFailedErr
     name = options.test or f"Test{kind.scenario.__name__}"
     if options.replay is not None:
         return _replay(kind, options, options.replay, "Replayed", name)
-    for path in _corpus(kind, options, name):
+    for path in _corpus(kind, options):
         failed = _replay(kind, options, path, "A schedule of the regression corpus", name)
         if failed is not None:
             return failed
     for path in sorted(options.folder.glob(f"{name}-*.json")):
-        failed = _replay(kind, options, path, "Has failed before", name) if _is_of(kind, path, name) else None
-        if failed is not None:
-            return failed
+        with suppress(codec.ScheduleError):  # of another scenario, or of this one before it was changed
+            failed = _replay(kind, options, path, "Has failed before", name)
+            if failed is not None:
+                return failed
     return _explore(kind, options, name)
 
 
@@ -245,7 +247,7 @@ def _replay(kind: type[ScenarioMachine], options: Options, path: Path, what: str
     Raises:
         ScheduleError: it cannot be used, or is not of this scenario.
     """
-    if not _is_of(kind, path, name):
+    if not _is_of(kind, path):
         wanted = f"{kind.scenario.label()} with {kind.mutant}" if kind.mutant else kind.scenario.label()
         raise codec.ScheduleError(f"{path} is not a schedule of {wanted}, which {name} explores")
     filed = codec.read(path, kind.scenario)
@@ -265,26 +267,26 @@ def _replay(kind: type[ScenarioMachine], options: Options, path: Path, what: str
     return PropertyFailedError(lines, path, replay)
 
 
-def _corpus(kind: type[ScenarioMachine], options: Options, name: str) -> Iterator[Path]:
+def _corpus(kind: type[ScenarioMachine], options: Options) -> Iterator[Path]:
     """The schedules of the corpus that this test is meant to run.
 
     Raises:
         ScheduleError: a file of the corpus is no schedule; to skip it quietly would be to lose a regression test.
     """
     for path in sorted(options.corpus.glob("*.json")) if options.corpus is not None else ():
-        codec.read(path)
-        if _is_of(kind, path, name):
+        if _is_of(kind, path):
             yield path
 
 
-def _is_of(kind: type[ScenarioMachine], path: Path, name: str) -> bool:
+def _is_of(kind: type[ScenarioMachine], path: Path) -> bool:
     """Whether a file holds a schedule of the machine's scenario and mutant.
 
+    Files may have been saved from another folder, so of a reference to a file only the class counts.
+
     Raises:
-        ScheduleError: it was asked for, and is no schedule.
+        ScheduleError: it holds no schedule.
     """
     schedule = codec.read(path).schedule
-    scenario = kind.scenario
-    known = schedule.scenario in (scenario.label(), kind.reference)
-    named = path.name.startswith(f"{name}-") or schedule.scenario.rpartition(":")[2] == scenario.__qualname__
-    return (known or named) and schedule.mutant == kind.mutant
+    names = (kind.reference, kind.scenario.label())
+    same_class = ":" in schedule.scenario and schedule.scenario.rpartition(":")[2] == kind.scenario.__qualname__
+    return (schedule.scenario in names or same_class) and schedule.mutant == kind.mutant

@@ -1,5 +1,7 @@
 """Garbage in a cycle, whose `__del__` changes what later runs see."""
 
+from typing import ClassVar
+
 from killpoint import Client, Host, Scenario, operation
 
 buried = 0
@@ -12,7 +14,7 @@ class Connection:
         self.myself = self
 
     def __del__(self) -> None:
-        global buried
+        global buried  # noqa: PLW0603  # the plant
         buried += 1
 
 
@@ -26,7 +28,7 @@ async def serve(host: Host) -> None:
 class Garbage(Scenario):
     """The answer counts what was collected."""
 
-    hosts = {"n1": serve}
+    hosts: ClassVar = {"n1": serve}
 
     @operation()
     async def ask(self, client: Client) -> object:

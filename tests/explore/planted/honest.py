@@ -1,5 +1,7 @@
 """A system whose runs are a function of its schedules: what the other files of this folder spoil in one way each."""
 
+from typing import ClassVar
+
 from killpoint import Client, Host, Scenario, faults, operation
 
 
@@ -12,7 +14,7 @@ async def serve(host: Host) -> None:
 class Honest(Scenario):
     """One server, asked for a number."""
 
-    hosts = {"n1": serve}
+    hosts: ClassVar = {"n1": serve}
     faults = faults.kills()
 
     @operation()

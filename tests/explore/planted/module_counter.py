@@ -1,6 +1,7 @@
 """A counter in a module, which outlives every run."""
 
 from itertools import count
+from typing import ClassVar
 
 from killpoint import Client, Host, Scenario, operation
 
@@ -16,7 +17,7 @@ async def serve(host: Host) -> None:
 class ModuleCounter(Scenario):
     """The answer counts all requests ever."""
 
-    hosts = {"n1": serve}
+    hosts: ClassVar = {"n1": serve}
 
     @operation()
     async def ask(self, client: Client) -> object:

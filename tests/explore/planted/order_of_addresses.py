@@ -1,5 +1,7 @@
 """Orders objects by id()."""
 
+from typing import ClassVar
+
 from killpoint import Client, Host, Scenario, operation
 
 
@@ -20,7 +22,7 @@ async def serve(host: Host) -> None:
 class OrderOfAddresses(Scenario):
     """The answer is an order by address."""
 
-    hosts = {"n1": serve}
+    hosts: ClassVar = {"n1": serve}
 
     @operation()
     async def ask(self, client: Client) -> object:

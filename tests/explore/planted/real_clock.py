@@ -1,6 +1,7 @@
 """Reads the real clock."""
 
 import time
+from typing import ClassVar
 
 from killpoint import Client, Host, Scenario, operation
 
@@ -14,7 +15,7 @@ async def serve(host: Host) -> None:
 class RealClock(Scenario):
     """The answer is the time of day."""
 
-    hosts = {"n1": serve}
+    hosts: ClassVar = {"n1": serve}
 
     @operation()
     async def ask(self, client: Client) -> object:

@@ -1,5 +1,7 @@
 """Iterates over a set of strings."""
 
+from typing import ClassVar
+
 from killpoint import Client, Host, Scenario, operation
 
 
@@ -13,7 +15,7 @@ async def serve(host: Host) -> None:
 class SetOfStrings(Scenario):
     """The answer lists a set."""
 
-    hosts = {"n1": serve}
+    hosts: ClassVar = {"n1": serve}
 
     @operation()
     async def ask(self, client: Client) -> object:

@@ -1,6 +1,7 @@
 """Draws from the global random generator."""
 
 import random
+from typing import ClassVar
 
 from killpoint import Client, Host, Scenario, operation
 
@@ -14,7 +15,7 @@ async def serve(host: Host) -> None:
 class UnseededRandom(Scenario):
     """The answer is drawn from `random`."""
 
-    hosts = {"n1": serve}
+    hosts: ClassVar = {"n1": serve}
 
     @operation()
     async def ask(self, client: Client) -> object:

@@ -1,0 +1,60 @@
+"""The determinism check passes honest systems, and catches every way of cheating that it knows of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from killpoint.explore.determinism import WorkerError, check_determinism
+
+PLANTED = Path(__file__).parent / "planted"
+
+
+def test_runs_that_depend_on_their_schedules_alone_do_not_differ() -> None:
+    heard: list[int] = []
+    report = check_determinism(f"{PLANTED / 'honest.py'}:Honest", schedules=12, each=heard.append)
+    assert report.compared == 12
+    assert report.differing == ()
+    assert report.divergence is None
+    assert heard == list(range(1, 25))
+
+
+@pytest.mark.parametrize(
+    ("reference", "cause", "leak"),
+    [
+        ("set_of_strings.py:SetOfStrings", "the hash seed", ""),
+        ("order_of_addresses.py:OrderOfAddresses", "address", ""),
+        ("real_clock.py:RealClock", "a clock", ""),
+        ("unseeded_random.py:UnseededRandom", "unseeded random", ""),
+        ("garbage.py:Garbage", "something outlives a run", "garbage.buried: 0"),
+        ("module_counter.py:ModuleCounter", "something outlives a run", "module_counter.request_numbers: count(1)"),
+    ],
+)
+def test_a_planted_divergence_is_caught_and_explained(reference: str, cause: str, leak: str) -> None:
+    report = check_determinism(f"{PLANTED / reference}", schedules=12)
+    found = report.divergence
+    assert found is not None
+    assert found.number in report.differing
+    assert found.digests[0] != found.digests[1]
+    assert cause in found.cause
+    assert found.left is not None
+    assert found.right is not None
+    # The first event that differs is the server's answer, whatever it is made of; all before it is alike.
+    assert (found.left.kind, found.left.host) == (found.right.kind, found.right.host) == ("send", "n1")
+    assert found.left.detail != found.right.detail
+    assert found.before[-1].kind == "deliver"
+    assert [text.startswith(leak) for text in found.leaked] == ([True] if leak else [])
+
+
+def test_a_check_that_is_asked_to_stop_says_how_far_it_came() -> None:
+    report = check_determinism(f"{PLANTED / 'honest.py'}:Honest", schedules=100_000, stop=lambda: True)
+    assert report.compared < 100_000
+    assert report.divergence is None
+
+
+def test_a_process_that_cannot_work_says_why(tmp_path: Path) -> None:
+    broken = tmp_path / "broken_there.py"
+    broken.write_text("raise RuntimeError('not today')\n")
+    with pytest.raises(WorkerError, match="not today"):
+        check_determinism(f"{broken}:X", schedules=2)

@@ -1,0 +1,111 @@
+"""Searching and shrinking: planted bugs are found, and come out small."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from explore_scenarios import Forgetful, OneServer
+from replicated_register import ReplicatedRegister
+
+from killpoint.explore.campaign import search
+from killpoint.explore.shrink import Shrinker, shrink
+from killpoint.sim.record import Record
+from killpoint.sim.schedule import Call
+from killpoint.sim.session import run
+
+
+def first_failure(seed: int) -> Record:
+    record = search(ReplicatedRegister, seed=seed, examples=50)
+    assert record is not None
+    return record
+
+
+def test_a_stale_read_is_found_within_fifty_schedules_from_any_seed() -> None:
+    for seed in range(10):
+        failure = first_failure(seed).failure
+        assert failure is not None
+        assert failure.name == "Linearizable(Register)"
+
+
+def test_a_system_without_a_bug_passes() -> None:
+    seen: list[int] = []
+    assert search(OneServer, seed=0, examples=40, each=lambda number, _: seen.append(number)) is None
+    assert seen == list(range(40))
+
+
+def test_a_campaign_goes_on_where_it_stopped() -> None:
+    def digests(first: int, examples: int) -> list[str]:
+        found: list[str] = []
+        search(OneServer, seed=3, examples=examples, first=first, each=lambda _, record: found.append(record.digest))
+        return found
+
+    assert digests(0, 6) + digests(6, 12) == digests(0, 12)
+
+
+def test_a_campaign_that_is_asked_to_stop_runs_nothing_more() -> None:
+    seen: list[int] = []
+    assert search(OneServer, seed=0, examples=40, each=lambda number, _: seen.append(number), stop=lambda: len(seen) == 3) is None
+    assert seen == [0, 1, 2]
+
+
+def test_a_campaign_leaves_the_garbage_collector_as_it_was() -> None:
+    assert gc.isenabled()
+    frozen = gc.get_freeze_count()
+    search(ReplicatedRegister, seed=0, examples=20)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_stale_read_shrinks_to_a_write_a_read_and_at_most_one_cause(seed: int) -> None:
+    found = first_failure(seed)
+    shrunk = shrink(ReplicatedRegister, found)
+    schedule = shrunk.schedule
+    calls = [action.operation for action in schedule.actions if isinstance(action, Call)]
+    causes = len(schedule.actions) - len(calls) + len(schedule.overrides)
+    assert sorted(calls) == ["read", "write"]
+    assert causes <= 1
+    assert not schedule.noise
+    assert shrunk.runs <= 600
+    assert found.failure is not None
+    assert shrunk.record.failure is not None
+    assert shrunk.record.failure.signature == found.failure.signature
+
+
+def test_a_shrunk_schedule_replays_to_the_record_it_came_with() -> None:
+    shrunk = shrink(ReplicatedRegister, first_failure(1))
+    assert run(shrunk.schedule, ReplicatedRegister).digest == shrunk.record.digest
+
+
+def test_shrinking_twice_gives_the_same_schedule() -> None:
+    one, other = (shrink(ReplicatedRegister, first_failure(2)) for _ in range(2))
+    assert one.schedule == other.schedule
+    assert one.runs == other.runs
+
+
+def test_shrinking_keeps_within_its_budget_and_says_what_it_had_to_begin_with() -> None:
+    found = first_failure(3)
+    shrunk = shrink(ReplicatedRegister, found, budget=7)
+    assert shrunk.runs <= 7
+    assert shrunk.before == len(found.schedule.actions)
+    assert shrunk.record.failure is not None
+
+
+def test_shrinking_that_is_asked_to_stop_keeps_the_best_so_far() -> None:
+    found = first_failure(4)
+    runs: list[int] = []
+    shrinker = Shrinker(ReplicatedRegister, found, each=lambda: runs.append(shrinker.runs), stop=lambda: len(runs) >= 12)
+    shrunk = shrinker.shrink()
+    assert shrunk.runs == len(runs) == 12
+    assert shrunk.record is shrinker.best
+    assert len(shrunk.schedule.actions) < len(found.schedule.actions)
+
+
+def test_a_kill_that_loses_a_write_shrinks_to_write_kill_read() -> None:
+    found = search(Forgetful, seed=1, examples=50)
+    assert found is not None
+    schedule = shrink(Forgetful, found).schedule
+    kinds = [action.operation if isinstance(action, Call) else action.fault.kind() for action in schedule.actions]
+    assert kinds == ["write", "kill", "read"]
+    assert {action.client for action in schedule.actions if isinstance(action, Call)} == {"c1"}
