@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from .explanation import explain
 from .history import Complete, Event, Invoke, Operation, Outcome, operation_of
-from .search import Deepest, Search
+from .search import Deepest, Search, furthest
 from .specification import Specification, call_of
 from .verdict import Evidence, Status, Verdict
 from .zones import conflict
@@ -28,6 +28,9 @@ __all__ = ["Analysis", "Linearizable", "analyse", "parts_of"]
 
 DEFAULT_BUDGET = 2_000_000
 """Steps over all parts; a few seconds at most on an ordinary machine, and far more than a run of a simulation needs."""
+
+EXPLAINING = 200_000
+"""Steps that may be spent on a better explanation after a history was refuted."""
 
 FIRST_TURN, LONGEST_TURN = 256, 16_384
 """Steps that a part may take before it is another's turn: the first time, and at most (tens of milliseconds)."""
@@ -86,7 +89,8 @@ def analyse(
         SpecificationError: the specification does not know an operation.
     """
     searches: list[tuple[Hashable, Search]] = []
-    for part, members in parts_of(specification, operations).items():
+    parts = parts_of(specification, operations)
+    for part, members in parts.items():
         # Two clusters of a register's operations that exclude each other are a whole, tiny, unlinearizable history.
         found = conflict(specification, members)
         if found is None:
@@ -95,8 +99,12 @@ def analyse(
             search = Search(specification, found.operations)
             refuted = search.run(1 << 30)
             assert refuted is False, "the register monitor and the search contradict each other: please report this"
-            return Analysis(Status.INVALID, search.steps, part, search.deepest(), reason=found.why)
-    analysis = _take_turns(searches, budget, expired)
+            deepest = furthest(specification, found.operations, search, EXPLAINING)
+            return Analysis(Status.INVALID, search.steps, part, deepest, reason=found.why)
+    analysis, refutation = _take_turns(searches, budget, expired)
+    if refutation is not None:
+        deepest = furthest(specification, parts[analysis.part], refutation, EXPLAINING)
+        return replace(analysis, deepest=deepest)
     if analysis.status is Status.VALID and orders:
         found_orders = (search.linearization() for _part, search in searches)
         return replace(analysis, linearizations=tuple(tuple(order) for order in found_orders if order is not None))
@@ -105,7 +113,8 @@ def analyse(
 
 def _take_turns(
     searches: Sequence[tuple[Hashable, Search]], budget: int | None, expired: Callable[[], bool] | None
-) -> Analysis:
+) -> tuple[Analysis, Search | None]:
+    """The analysis, and the search that refuted a part."""
     spent = 0
     undecided = list(searches)
     turn = FIRST_TURN
@@ -114,20 +123,20 @@ def _take_turns(
         for part, search in undecided:
             if budget is not None and spent >= budget:
                 reason = f"not decided within {budget} steps"
-                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason)
+                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason), None
             if expired is not None and expired():
                 reason = "not decided before the deadline, which depends on the machine"
-                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason)
+                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason), None
             before = search.steps
             outcome = search.run(turn if budget is None else min(turn, budget - spent))
             spent += search.steps - before
             if outcome is False:
-                return Analysis(Status.INVALID, spent, part, search.deepest())
+                return Analysis(Status.INVALID, spent, part), search
             if outcome is None:
                 remaining.append((part, search))
         undecided = remaining
         turn = min(2 * turn, LONGEST_TURN)
-    return Analysis(Status.VALID, spent)
+    return Analysis(Status.VALID, spent), None
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ from .specification import Refusal, Specification, State, call_of
 from .steps import Steps
 from .window import Candidate, Window
 
-__all__ = ["Deepest", "Search"]
+__all__ = ["Deepest", "Search", "furthest"]
 
 Path: TypeAlias = "tuple[Path, int] | None"
 """Operations placed by choice, the last one outermost: a list that branches share.  Pure calls follow from it."""
@@ -78,13 +78,20 @@ class Search:
     """The search for one part of a history.  `steps` counts what was spent, `outcome` is None while nothing is decided.
 
     `operations` are those that count: no failed ones, except those that the specification takes as evidence.  At most `memory`
-    failed configurations are remembered (about 150 bytes each); beyond that the search goes on, but may repeat itself.
+    failed configurations are remembered (about 150 bytes each); beyond that the search goes on, but may repeat itself.  With a
+    `goal` it is enough to pass that many returns.
 
     Raises:
         SpecificationError: the specification does not know an operation.
     """
 
-    def __init__(self, specification: Specification, operations: Sequence[Operation], memory: int = 4_000_000) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        operations: Sequence[Operation],
+        memory: int = 4_000_000,
+        goal: int | None = None,
+    ) -> None:
         self.steps = 0
         self.outcome: bool | None = None
         self._specification = specification
@@ -93,6 +100,7 @@ class Search:
         self._table = Steps(specification, self._operations)
         self._window = Window(self._operations, self._table.classes, self._table.pure)
         returns = len(self._window.returning)
+        self._goal = returns if goal is None else min(goal, returns)
         # Per return, by state: the open pure calls that fit it, what is known to help, and the configurations that failed.
         self._fitting: list[dict[int, int] | None] = [None] * returns
         self._hopes: list[dict[int, tuple[Hope, ...]] | None] = [None] * returns
@@ -108,7 +116,7 @@ class Search:
         if self.outcome is not None:
             return self.outcome
         window, transitions, stack, fittings = self._window, self._table.next, self._stack, self._fitting
-        bits, mutators, total, has_pending = window.return_bits, window.mutators, len(window.returning), bool(window.pending)
+        bits, mutators, total, has_pending = window.return_bits, window.mutators, self._goal, bool(window.pending)
         rank, mask, state, pending, path, at = self._frame
         best_rank = self._best[0]
         steps = 0
@@ -248,7 +256,7 @@ class Search:
         found: list[Hope] = []
         later: list[int] = []
         looked_at = 0
-        for at in range(rank, min(rank + FARTHEST, len(window.returning))):
+        for at in range(rank, min(rank + FARTHEST, self._goal)):
             if at > rank:
                 later += window.called[at]
             number = window.returning[at]
@@ -283,20 +291,33 @@ class Search:
 
     # What it found
 
+    @property
+    def passed(self) -> int:
+        """How many returns the best order passes."""
+        return max(self._best[0], 0)
+
+    @property
+    def returns(self) -> int:
+        """How many returns there are."""
+        return len(self._window.returning)
+
     def deepest(self) -> Deepest | None:
         """Where the search got furthest; None if it placed everything, or has not begun.
 
-        Replays the choices that led there, putting in the pure calls that follow from them.
+        It turns back where there is no hope, so `furthest` may get further.  Replays the choices that led there, putting in the
+        pure calls that follow from them.
         """
         window, operations = self._window, self._operations
-        rank, mask, pending, path = self._best
-        if not 0 <= rank < len(window.returning):
+        if self._best[0] < 0:
+            return None
+        rank, done = self._replay()
+        if rank == len(window.returning):
             return None
         stuck = window.returning[rank]
         open_now = [read[2] for read in window.reads[rank]] + [entry[4] for entry in window.mutators[rank]]
-        rest = [number for number in open_now if not mask & window.bits[number] and number != stuck]
-        rest += [entry[4] for entry in window.pending[: window.pending_called[rank]] if not pending & entry[0]]
-        placed = [operations[number] for number in self._replay(rank, path)]
+        open_now += [entry[4] for entry in window.pending[: window.pending_called[rank]]]
+        rest = [number for number in open_now if number not in set(done) and number != stuck]
+        placed = [operations[number] for number in done]
         # The search's own state may be a reduced one, which means nothing to people.
         state = self._specification.initial
         for operation in placed:
@@ -309,11 +330,11 @@ class Search:
         """All operations that take effect, in an order that explains every result; None if none was found."""
         if not self.outcome:
             return None
-        rank, _mask, _pending, path = self._best
-        return [self._operations[number] for number in self._replay(max(rank, 0), path)]
+        return [self._operations[number] for number in self._replay()[1]]
 
-    def _replay(self, last: int, path: Path) -> list[int]:
-        """The operations placed on this path up to the return `last`, in order."""
+    def _replay(self) -> tuple[int, list[int]]:
+        """The return at which the best order ends, and its operations."""
+        path = self._best[3]
         choices = []
         while path is not None:
             path, number = path
@@ -324,8 +345,7 @@ class Search:
         rank = mask = state = position = 0
         while rank < len(window.returning):
             fitting = self._fitting[rank]
-            assert fitting is not None
-            fresh = fitting[state] & ~mask
+            fresh = (fitting[state] if fitting is not None and state in fitting else self._fit(rank, state)) & ~mask
             placed += [number for bit, _call, number in window.reads[rank] if bit & fresh]
             mask |= fresh
             if mask & window.return_bits[rank]:
@@ -339,5 +359,31 @@ class Search:
                 placed.append(number)
                 mask |= window.bits[number]
                 state = table.next[table.classes[number]][state]
-        assert (rank, position) == (last, len(choices))
-        return placed
+        assert rank >= self._best[0]
+        assert position == len(choices)
+        return rank, placed
+
+
+def furthest(specification: Specification, operations: Sequence[Operation], refuted: Search, budget: int) -> Deepest:
+    """The longest order there is, for people, after `refuted` has found that none places everything.
+
+    A search turns back when it sees that a later read has no hope, at most `FARTHEST` returns ahead.  To a person that read is
+    the one that cannot be placed.  So this asks how many returns can be passed at all, by bisection: a handful of searches like
+    the first.  If `budget` steps do not suffice the answer is the best that is known.
+    """
+    best = refuted
+    low, high = refuted.passed, min(refuted.passed + FARTHEST, refuted.returns)
+    while high - low > 1 and budget > 0:
+        goal = (low + high) // 2
+        search = Search(specification, operations, goal=goal)
+        reached = search.run(budget)
+        budget -= search.steps
+        if reached:
+            best, low = search, goal
+        elif reached is None:
+            break
+        else:
+            high = goal
+    deepest = best.deepest()
+    assert deepest is not None
+    return deepest

@@ -102,23 +102,32 @@ def _take_effect(
     return state, FAILED
 
 
-def brute_force(specification: Specification, operations: Sequence[Operation]) -> bool:
-    """True if some order of all completed and some pending operations is legal.  Remembers nothing, and knows no trick."""
+def brute_force(specification: Specification, operations: Sequence[Operation], returns: int | None = None) -> bool:
+    """True if some order of all completed and some pending operations is legal.  Remembers nothing, and knows no trick.
+
+    With `returns` only the first so many to complete, of each part, must be placed; those that complete later may be.
+    """
     judged = [one for one in operations if one.outcome is not Outcome.FAIL or specification.evidence_of_failure(one)]
     parts: dict[object, list[Operation]] = {}
     for one in judged:
         parts.setdefault(specification.partition(one), []).append(one)
-    return all(_extend(specification, specification.initial, part) for part in parts.values())
+    return all(_extend(specification, specification.initial, part, _due(part, returns)) for part in parts.values())
 
 
-def _extend(specification: Specification, state: State, rest: list[Operation]) -> bool:
-    completed = [one.completed for one in rest if one.completed is not None]
+def _due(operations: Sequence[Operation], returns: int | None) -> frozenset[int]:
+    completed = sorted((one.completed, one.id) for one in operations if one.completed is not None)
+    return frozenset(number for _return, number in completed[:returns])
+
+
+def _extend(specification: Specification, state: State, rest: list[Operation], due: frozenset[int]) -> bool:
+    completed = [one.completed for one in rest if one.completed is not None and one.id in due]
     if not completed:
         return True
     first_return = min(completed)
     for position, one in enumerate(rest):
         if one.invoked < first_return:
             following = specification.step(state, call_of(one))
-            if not isinstance(following, Refusal) and _extend(specification, following, rest[:position] + rest[position + 1 :]):
+            others = rest[:position] + rest[position + 1 :]
+            if not isinstance(following, Refusal) and _extend(specification, following, others, due):
                 return True
     return False

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 from test_recorded_histories import EDN, EVENTS, LOG
 
-from killpoint.properties import History
+from killpoint.checking import MODELS
+from killpoint.properties import History, Linearizable, SpecificationError
 from killpoint.properties.readers import ReadError, decode_history, encode_history
 from killpoint.properties.readers.files import decode
 from killpoint.properties.readers.jepsen import read_edn, read_log
@@ -73,3 +74,28 @@ def test_only_read_errors_come_out(which: str) -> None:
         outcomes["refused" if refusal else "read"] += 1
     assert outcomes["refused"] > 4_000, outcomes
     assert which in ("ours", "whatever it is") or outcomes["read"] > 500, outcomes
+
+
+def test_models_survive_whatever_could_be_read() -> None:
+    """500 inputs for each model, with the functions and values of all models mixed up: a verdict or a `SpecificationError`."""
+    source = random.Random("models")
+    values = ["nil", "1", '"x"', "[1 2]", "[[:read :x 1]]", "[[:w :x nil] [:r :y 2]]", '["r" "d"]', "[]", "true", "[[1 2] [3 4]]"]
+    functions = "read write cas get put append acquire release txn issue lookup revoke audit".split()
+    judged = refused = 0
+    for _ in range(500):
+        own = source.sample(functions, source.randrange(1, 4))
+        text = ""
+        for process in range(source.randrange(1, 6)):
+            function = source.choice(own)
+            for kind in ("invoke", source.choice(["ok", "ok", "fail", "info"])):
+                value = source.choice(values)
+                text += f"{{:process {process} :type :{kind} :f :{function} :value {value} :time {source.randrange(3)}}}\n"
+        history = decode(io.BytesIO(text.encode()), "mixed")
+        for specification in MODELS.values():
+            try:
+                Linearizable(specification, budget=2_000).judge(history.operations)
+                judged += 1
+            except SpecificationError:
+                refused += 1
+    assert judged > 200, judged
+    assert refused > 1_000, refused
