@@ -9,8 +9,8 @@ What trio keeps per thread (which runner is current, async generator hooks, snif
 it is put back when the outermost call returns, so a simulation can be stepped from inside another event loop.
 
 A host that is killed is never sent to again: its frames stay where they are and not one line of clean-up code runs.  To stop a
-host from *within* its own slice, the batch of runnable tasks that trio is working through is emptied; trio hands us that very list
-when it asks for the tasks to be shuffled, which is also where task order is decided.
+host from *within* its own slice, the batch of runnable tasks that trio is working through is emptied; trio hands us that very
+list when it asks for the tasks to be shuffled, which is also where task order is decided.
 
 **Every private name of trio that Killpoint uses is used in this module and nowhere else**; `tests/sim/test_trio_driver.py` says
 which one moved when one does.  Checked against trio 0.35.
@@ -21,17 +21,18 @@ from __future__ import annotations
 import contextvars
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Generator
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from heapq import heappush
 from itertools import count
 from math import inf
-from types import AsyncGeneratorType, FrameType
+from types import FrameType
 from typing import Protocol
 
 import outcome
 import sniffio
 import trio
 from trio._core import _run
-from trio._core._asyncgens import AsyncGenerators
 from trio._core._entry_queue import EntryQueue
 from trio._core._instrumentation import Instruments
 from trio._core._ki import KIManager
@@ -40,6 +41,7 @@ from trio._core._run import GLOBAL_RUN_CONTEXT, Deadlines, Runner, Task, unrolle
 __all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
 
 Batch = list[Task]
+_Hook = Callable[[AsyncGenerator[object, object]], None]
 
 
 class HasNow(Protocol):
@@ -49,13 +51,17 @@ class HasNow(Protocol):
 
 
 class HostClock(trio.abc.Clock):
-    """A host's clock: reads the world's virtual time and remembers the next deadline that trio asked about."""
+    """A host's clock: reads the world's virtual time and remembers the next deadline that trio asked about.
 
-    __slots__ = ("deadline", "world")
+    It is also what a runner holds of ours, so it keeps the runner's async generator hooks, until the host is buried.
+    """
+
+    __slots__ = ("__weakref__", "deadline", "hooks", "world")
 
     def __init__(self, world: HasNow) -> None:
         self.world = world
         self.deadline = inf
+        self.hooks: tuple[_Hook | None, _Hook | None] = (None, None)
 
     def start_clock(self) -> None:
         """Nothing to start: virtual time runs by itself."""
@@ -137,7 +143,7 @@ class _OrderedDeadlines(Deadlines):
         self._arrival = count()
 
     def add(self, deadline: float, cancel_scope: trio.CancelScope) -> None:
-        _run.heappush(self._heap, (deadline, next(self._arrival), cancel_scope))
+        heappush(self._heap, (deadline, next(self._arrival), cancel_scope))
         self._active += 1
 
 
@@ -198,9 +204,12 @@ class Engine:
         # The hooks that trio would install globally are kept: see _Generators.
         before = sys.get_asyncgen_hooks()
         self._runner.asyncgens.install_hooks(self._runner)
-        _generators.hooks[self._runner] = sys.get_asyncgen_hooks()
+        # As a plain tuple: what `sys` returns is hidden from the garbage collector, and this is part of a cycle.
+        clock.hooks = (*sys.get_asyncgen_hooks(),)
         sys.set_asyncgen_hooks(*before)
-        self._runner.asyncgens.prev_hooks = before.__class__((None, None))  # type: ignore[call-arg,arg-type]  # a struct sequence
+        # trio puts these back when the program ends, and other hosts go on.
+        ours = (_generators.firstiter, _generators.finalizer)
+        self._runner.asyncgens.prev_hooks = before.__class__(ours)  # a struct sequence
         generator: Generator[float, object, None] = unrolled_run(  # type: ignore[assignment]
             self._runner, program, (), host_uses_signal_set_wakeup_fd=True
         )
@@ -274,8 +283,9 @@ class Engine:
 
     def bury(self) -> None:
         """Free the frames.  Clean-up code in them runs now; every handle it could reach must have been fenced before."""
-        saved = dict(GLOBAL_RUN_CONTEXT.__dict__)
+        saved, hooks = dict(GLOBAL_RUN_CONTEXT.__dict__), sys.get_asyncgen_hooks()
         GLOBAL_RUN_CONTEXT.__dict__.clear()
+        self.clock.hooks = (None, None)
         unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
             with warnings.catch_warnings():
@@ -290,10 +300,10 @@ class Engine:
                 self._runner.tasks.clear()
                 self._runner.runq.clear()
                 self._runner.asyncgens.alive.clear()
-                _generators.hooks.pop(self._runner, None)
                 del tasks
         finally:
             sys.unraisablehook = unraisable
+            sys.set_asyncgen_hooks(*hooks)
             GLOBAL_RUN_CONTEXT.__dict__.clear()
             GLOBAL_RUN_CONTEXT.__dict__.update(saved)
 
@@ -331,22 +341,24 @@ class _Generators:
     """
 
     def __init__(self) -> None:
-        self.hooks: dict[Runner, sys._asyncgen_hooks] = {}
-        self._owners: dict[int, Runner] = {}
+        self._owners: dict[int, weakref.ref[HostClock]] = {}
 
-    def firstiter(self, generator: AsyncGeneratorType[object, object]) -> None:
+    def firstiter(self, generator: AsyncGenerator[object, object]) -> None:
         """A generator belongs to the host in whose slice it is first iterated."""
-        runner = GLOBAL_RUN_CONTEXT.runner
-        hooks = self.hooks.get(runner)
-        if hooks is not None and hooks.firstiter is not None:
-            self._owners[id(generator)] = runner
-            hooks.firstiter(generator)
+        clock = GLOBAL_RUN_CONTEXT.runner.clock
+        assert isinstance(clock, HostClock)
+        begin, _ = clock.hooks
+        if begin is not None:
+            self._owners[id(generator)] = weakref.ref(clock)
+            begin(generator)
 
-    def finalizer(self, generator: AsyncGeneratorType[object, object]) -> None:
+    def finalizer(self, generator: AsyncGenerator[object, object]) -> None:
         """A generator was dropped unfinished: its host closes it, unless that is dead."""
-        hooks = self.hooks.get(self._owners.pop(id(generator), None))  # type: ignore[arg-type]  # None is no key
-        if hooks is not None and hooks.finalizer is not None:
-            hooks.finalizer(generator)
+        owner = self._owners.pop(id(generator), None)
+        clock = owner() if owner is not None else None
+        end = clock.hooks[1] if clock is not None else None
+        if end is not None:
+            end(generator)
 
 
 _generators = _Generators()
@@ -376,7 +388,7 @@ class driving:  # noqa: N801  # a context manager, read as a verb
         sys.set_asyncgen_hooks(_generators.firstiter, _generators.finalizer)
         sniffio.thread_local.name = "trio"
         _run._r = self._trap  # type: ignore[assignment]  # it has the one method that is called
-        _run._ALLOW_DETERMINISTIC_SCHEDULING = True
+        _run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # Final, and meant to be switched
 
     def __exit__(self, *_: object) -> None:
         context, hooks, library, random, deterministic = self._saved
@@ -385,4 +397,4 @@ class driving:  # noqa: N801  # a context manager, read as a verb
         sys.set_asyncgen_hooks(*hooks)
         sniffio.thread_local.name = library
         _run._r = random
-        _run._ALLOW_DETERMINISTIC_SCHEDULING = deterministic
+        _run._ALLOW_DETERMINISTIC_SCHEDULING = deterministic  # type: ignore[misc]
