@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from ..properties.history import Value
-from ..sim.faults import CompromiseKey
+from ..sim.faults import AT_ONCE, CompromiseKey
 from ..sim.noise import keyed_integer
 from ..sim.scenario import OperationSpec, Scenario, ScenarioError, unique
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
@@ -150,7 +150,7 @@ class Draft:
             fault = draw(random, self._cast)
         if isinstance(fault, CompromiseKey):
             self._stolen.add(fault.issuer)
-        fault = msgspec.structs.replace(fault, duration=max(round(fault.duration * self._tempo, 4), 0.0005))
+        fault = msgspec.structs.replace(fault, duration=max(round(fault.duration * self._tempo, 4), AT_ONCE))
         if self._siege is not None and hasattr(fault, "target"):
             fault = msgspec.structs.replace(fault, target=self._siege)
         if random.random() >= self._at_boundary:

@@ -7,10 +7,11 @@ So plain delta debugging converges quickly, where shrinking a stream of random c
 
 Passes, repeated until none makes progress:
 
-1. **noise to zero**, all of it, under this seed or another; then sort by sort.  A run without noise can be read, so this comes first and
+1. **noise to zero**, all of it, under this seed or in a variant; then sort by sort.  A run without noise can be read, so this comes first and
    after every other pass.
 2. **cut the tail**: actions after the violation go.
-3. **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).
+3. **pinning**: faults that did nothing go, and those that waited for a boundary are armed only just before they struck.
+   Then **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).
 4. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
    at a boundary instead (a kill point, the n-th send) it needs no noise and no exact times, so other actions can go.
 5. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
@@ -25,6 +26,7 @@ Passes, repeated until none makes progress:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from random import Random
 from typing import TypeVar
 
 import msgspec
@@ -35,14 +37,21 @@ from ..sim.record import Record
 from ..sim.scenario import Scenario
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
 from ..sim.session import run
+from ..sim.trace import TraceEvent
 
 __all__ = ["BUDGET", "Shrinker", "Shrunk", "shrink"]
 
 BUDGET = 600
 """Runs that shrinking one failure may take."""
 
-SEEDS = 40
-"""How many other seeds are tried where noise seems to matter: they move what programs draw themselves, such as time-outs."""
+FIRST_VARIANTS, LATER_VARIANTS = 120, 16
+"""How many quiet variants are tried where noise seems to matter: while the schedule is whole, and each time after that."""
+
+ANCHORS = 4
+"""How many boundaries before a strike are tried as its anchor."""
+
+SAMPLES, FEW = 100, 3
+"""How many random subsets in a row may fail before sampling them ends, and how few actions need none."""
 
 _Item = TypeVar("_Item")
 
@@ -91,6 +100,8 @@ class Shrinker:
         self._signature = record.failure.signature
         self._budget = budget
         self._seen: set[str] = set()
+        self._variants_left = FIRST_VARIANTS
+        self._traced: tuple[Schedule, Sequence[TraceEvent]] | None = None
         self._before = len(record.schedule.actions)
         self.best = record
         self.runs = 0
@@ -102,14 +113,16 @@ class Shrinker:
                 before = self.best.schedule
                 self._quieten()
                 self._cut_tail()
+                self._pin()
                 self._delete_actions()
                 self._quieten()
+                self._resample()
                 self._anchor()
                 self._noise_to_overrides()
                 self._delete_overrides()
                 self._simplify()
                 self._retime()
-                if self.best.schedule == before and not self._delete_with_other_seeds():
+                if self.best.schedule == before:
                     break
         except _Spent:
             pass
@@ -139,6 +152,12 @@ class Shrinker:
         self.best = record
         return True
 
+    def _spend(self) -> None:
+        """Account for one run."""
+        if self.runs >= self._budget:
+            raise _Spent
+        self.runs += 1
+
     def _delete(self, items: Sequence[_Item], apply: Callable[[tuple[_Item, ...]], Schedule]) -> None:
         """Delta debugging: remove ever smaller runs of items while the failure stays."""
         kept = tuple(items)
@@ -160,7 +179,8 @@ class Shrinker:
         if not self._now.noise and not self._now.overrides:
             return
         quiet = self._now.replace(noise=Noise(), overrides=())
-        if self._try(quiet) or any(self._try(quiet.replace(seed=seed)) for seed in range(SEEDS)):
+        tries, self._variants_left = self._variants_left, LATER_VARIANTS
+        if self._try(quiet) or any(self._try(_variant(quiet, number)) for number in range(tries)):
             return
         for sort in Noise.__struct_fields__:
             if getattr(self._now.noise, sort):
@@ -172,32 +192,65 @@ class Shrinker:
         kept = tuple(action for action in self._now.actions if action.at <= ended)
         self._try(self._now.replace(actions=kept))
 
+    def _pin(self) -> None:
+        """Drop faults that did nothing, and arm the others only just before they strike.
+
+        Actions that wait for the same boundary strike at successive crossings, so that taking one out moves all later ones.  Armed
+        at the time of its strike each is independent of the others.
+        """
+        strikes = {strike.action: strike for strike in self.best.strikes}
+        kept = []
+        for place, action in enumerate(self._now.actions):
+            strike = strikes.get(place)
+            if strike is not None and not strike.struck:
+                continue
+            pinned = action
+            if isinstance(action, Inject) and action.boundary is not None and strike is not None:
+                pinned = Inject(strike.time, action.fault, Boundary(action.boundary.host, action.boundary.event))
+            kept.append((action, pinned))
+        self._try(self._now.replace(actions=tuple(action for action, _ in kept)))
+        self._try(self._now.replace(actions=tuple(sorted((pinned for _, pinned in kept), key=_time))))
+
     def _delete_actions(self) -> None:
-        # Calls and faults are thinned out separately first: a burst of calls is one lump that usually goes at once.
         self._delete(self._now.actions, lambda kept: self._now.replace(actions=kept))
 
     def _anchor(self) -> None:
         """Let faults wait for boundaries, where that frees the run from noise or from some other action."""
-        place = 0
-        while place < len(self._now.actions):
-            action = self._now.actions[place]
+        for place in range(len(self._now.actions)):
+            action = self._now.actions[place] if place < len(self._now.actions) else None
             if isinstance(action, Inject) and action.boundary is None and hasattr(action.fault, "target"):
                 self._anchor_one(place, action)
-            place += 1
 
     def _anchor_one(self, place: int, action: Inject) -> None:
         assert hasattr(action.fault, "target")
         noisy = bool(self._now.noise or self._now.overrides)
         early = max((a.at for a in self._now.actions[:place]), default=0.0)
+        crossed = self._crossed_before(place)
         for host in dict.fromkeys((*self._scenario.roles[:1], action.fault.target)):
             fault = msgspec.structs.replace(action.fault, target=host)
-            for event in (*self._scenario.killpoints, "send", "disk:fsync", "deliver"):
+            for event in crossed:
                 anchored = self._with(place, Inject(early, fault, Boundary(host, event)))
-                quiet = anchored.replace(noise=Noise(), overrides=())
-                if noisy and self._try(quiet):
+                if noisy and self._try(anchored.replace(noise=Noise(), overrides=())):
                     return
                 if not noisy and self._drops_one(anchored, place):
                     return
+
+    def _crossed_before(self, place: int) -> tuple[str, ...]:
+        """The boundaries that the struck host crossed last before this strike, latest first."""
+        strike = next((s for s in self.best.strikes if s.action == place and s.struck and s.hosts), None)
+        if strike is None:
+            return ()
+        if self._traced is None or self._traced[0] != self._now:
+            self._spend()
+            self._traced = self._now, run(self._now, self._scenario, trace=True).trace or ()
+        names: dict[str, None] = {}
+        for event in reversed(self._traced[1]):
+            if event.index < strike.index and event.host == strike.hosts[0] and len(names) < ANCHORS:
+                if event.kind == "killpoint":
+                    names[str(event.detail["name"])] = None
+                elif event.kind in ("send", "deliver", "disk"):
+                    names[event.kind] = None
+        return tuple(names)
 
     def _drops_one(self, candidate: Schedule, place: int) -> bool:
         """Accept the candidate if some other action can go with it."""
@@ -208,24 +261,31 @@ class Shrinker:
                 return True
         return False
 
-    def _delete_with_other_seeds(self) -> bool:
-        """A last resort where nothing goes any more: one action less, under another seed.  True if something went."""
-        if self._now.noise or self._now.overrides:
-            return False
-        for place in range(len(self._now.actions) - 1, -1, -1):
+    def _resample(self) -> None:
+        """Where nothing goes any more: random subsets of the actions, under other seeds.
+
+        Programs draw their own random numbers from a stream, so taking an action out moves, say, all later election time-outs, and
+        a deletion that is right may fail for that alone.  A smaller schedule of the same kind under another seed has a fair chance.
+        """
+        failed = 0
+        random = Random(len(self._now.actions))
+        while failed < SAMPLES and len(self._now.actions) > FEW and not (self._now.noise or self._now.overrides):
             actions = self._now.actions
-            rest = self._now.replace(actions=actions[:place] + actions[place + 1 :])
-            if any(self._try(rest.replace(seed=seed)) for seed in range(8)):
-                return True
-        return False
+            size = random.randint(max(1, len(actions) // 2), len(actions) - 1)
+            chosen = sorted(random.sample(range(len(actions)), size))
+            rest = self._now.replace(actions=tuple(actions[place] for place in chosen), seed=random.randrange(1000))
+            if self._try(rest):
+                failed = 0
+                self._pin()
+                self._delete_actions()
+            else:
+                failed += 1
 
     def _noise_to_overrides(self) -> None:
         """Say what the noise did, one decision at a time, and switch the noise off."""
         if not self._now.noise:
             return
-        if self.runs >= self._budget:
-            raise _Spent
-        self.runs += 1
+        self._spend()
         kept = run(self._now, self._scenario, keep_noise=True).noise
         self._try(self._now.replace(noise=Noise(), overrides=kept))
 
@@ -313,6 +373,23 @@ class Shrinker:
         low = actions[place - 1].at if place else 0.0
         high = actions[place + 1].at if place + 1 < len(actions) else at
         return low <= at <= high and self._try(self._with(place, _at(actions[place], at)))
+
+
+def _variant(schedule: Schedule, number: int) -> Schedule:
+    """The same actions under another seed, which moves what programs draw themselves (time-outs); some with other durations, too.
+
+    Where a run depends on noise, it seldom depends on *that* noise: it needed some luck, and a quiet run may have it as well.
+    """
+    stretch = (1.0, 2.0, 0.5, 1.0)[number % 4]
+    if stretch == 1.0:
+        return schedule.replace(seed=number)
+    actions = tuple(
+        msgspec.structs.replace(a, fault=msgspec.structs.replace(a.fault, duration=round(a.fault.duration * stretch, 4)))
+        if isinstance(a, Inject)
+        else a
+        for a in schedule.actions
+    )
+    return schedule.replace(seed=number, actions=actions)
 
 
 def _at(action: Action, at: float) -> Action:
