@@ -10,6 +10,7 @@ that which worker runs it, and what ran before, does not matter.
 from __future__ import annotations
 
 import os
+import sys
 from binascii import crc32
 from collections.abc import Generator
 from pathlib import Path
@@ -96,7 +97,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Report a failed property by what it says of itself, without a traceback through Hypothesis."""
+    """Report a failed property, or a schedule that cannot be used, by what it says of itself, without a traceback."""
     report = yield
     options = item.stash.get(_OPTIONS, None)
     if options is None or call.when != "call":
@@ -105,6 +106,9 @@ def pytest_runtest_makereport(
         if key in options.notes:
             report.user_properties.append((name, options.notes[key]))
     failed = call.excinfo.value if call.excinfo is not None else None
+    codec = sys.modules.get("killpoint.sim.codec")
+    if codec is not None and isinstance(failed, codec.ScheduleError):
+        report.longrepr = str(failed)
     path, replay = getattr(failed, "path", None), getattr(failed, "replay", None)
     if isinstance(path, Path) and isinstance(replay, str):
         report.longrepr = str(failed)

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from html import escape
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from .explore.catalog import UnknownScenarioError, find_scenario
+from .properties.graph import causal_past, causal_words, history_graph
 from .properties.history import History, Value, render
 from .properties.verdict import Status, Verdict
 from .report.spacetime import spacetime_fragment, spacetime_html
@@ -29,7 +31,10 @@ from .sim.trace import TraceEvent
 from .sim.world import World
 from .tables import Table
 
-__all__ = ["HostState", "Moment", "Run", "Timeline", "load", "parse_time"]
+if TYPE_CHECKING:
+    from .properties.graph import HistoryGraph
+
+__all__ = ["Explanation", "HostState", "Moment", "Run", "Timeline", "load", "parse_time"]
 
 
 class HostState(msgspec.Struct, frozen=True):
@@ -80,6 +85,32 @@ class Timeline:
 
     def __str__(self) -> str:
         return "\n".join(timeline_lines(self._record.trace or (), until=self._until))
+
+
+class Explanation:
+    """The causal past of a violation: everything that can have had a part in it, and nothing that cannot.
+
+    `graph` is networkx's, see `properties/graph.py`; `words` are its events in order, one line each, the violation last.
+    """
+
+    def __init__(self, verdict: Verdict, history: History, graph: HistoryGraph) -> None:
+        self.verdict = verdict
+        self.graph = graph
+        self._history = history
+
+    @property
+    def words(self) -> list[str]:
+        """Every event of the past."""
+        return causal_words(self.graph, last=None)
+
+    def __str__(self) -> str:
+        return "\n".join([*verdict_lines(self.verdict, self._history), "Causal past:", *causal_words(self.graph)])
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.verdict.name}: {len(self.graph)} events and operations>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 class Run:
@@ -174,6 +205,30 @@ class Run:
             ValueError: that is no time.
         """
         return Timeline(self.record, None if until is None else parse_time(until))
+
+    @property
+    def graph(self) -> HistoryGraph:
+        """The history graph of operations and events, networkx's.  Made anew each time; half a second the first time."""
+        return history_graph(self.history.operations, self.trace)
+
+    def explain(self) -> Explanation | None:
+        """The causal past of what the first violation ends with; None if no property failed.
+
+        That is the last event that the evidence names, or else its last operation, or else the last event of the run.
+        """
+        verdict = self.failure
+        if verdict is None:
+            return None
+        graph = self.graph
+        events = [index for index in (verdict.evidence.events if verdict.evidence else ()) if ("event", index) in graph]
+        operations = verdict.evidence.operations if verdict.evidence else ()
+        if events:
+            past = causal_past(graph, event=events[-1])
+        elif operations:
+            past = causal_past(graph, operation=operations[-1])
+        else:
+            past = causal_past(graph, event=self.trace[-1].index)
+        return Explanation(verdict, self.history, past)
 
     def at(self, time: str | float) -> Moment:
         """The state of every host once everything up to and including a virtual time has happened.  Cost: the run, again.

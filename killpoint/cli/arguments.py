@@ -99,7 +99,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415
 
-        parser.exit(0, f"killpoint {version('killpoint')}\n")
+        print(f"killpoint {version('killpoint')}")  # noqa: T201  # a result, so on standard output
+        parser.exit(0)
 
 
 def _integer(text: str) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ..checking import ReadError, UnknownModelError
 from ..explore.catalog import UnknownScenarioError
+from ..properties.specification import SpecificationError
 from ..sim.codec import ScheduleError
 from ..sim.scenario import ScenarioError
 from .arguments import UsageError
 
 __all__ = ["is_bad_input"]
 
-_OURS = (ReadError, ScenarioError, ScheduleError, UnknownModelError, UnknownScenarioError, UsageError)
+_OURS = (ReadError, ScenarioError, ScheduleError, SpecificationError, UnknownModelError, UnknownScenarioError, UsageError)
 
 
 def is_bad_input(error: Exception) -> bool:

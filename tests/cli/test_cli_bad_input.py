@@ -1,0 +1,181 @@
+"""Bad input: exit code 3, one sentence with the place, nothing on standard output, nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_runs import REGISTER, Killpoint
+
+from killpoint import Call, Inject, Schedule, faults
+from killpoint.sim import codec
+
+GOOD = Schedule(
+    "explore_scenarios.py:Forgetful",
+    seed=1,
+    actions=(
+        Call(0.1, "c1", "write", {"value": 4}),
+        Inject(0.2, faults.Kill(target="n1", duration=0.1)),
+        Call(0.4, "c1", "read"),
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_written(folder: Path) -> Iterator[None]:
+    """Whatever is complained of, no file appears beside those that a test has made."""
+    yield
+    allowed = {"replicated_register.py", "explore_scenarios.py", "__pycache__", "bad.json", "bad.edn", "folder", "broken.py"}
+    assert {path.name for path in folder.iterdir()} <= allowed
+    assert list(folder.glob("folder/*")) == []
+
+
+def complaint(killpoint: Killpoint, *arguments: object) -> str:
+    ended = killpoint(*arguments)
+    assert ended.code == 3
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    (line,) = ended.err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "schedule/1",
+            "schedule/2",
+            "bad.json, line 2: made by a newer Killpoint (format 2, this one reads 1): upgrade killpoint",
+        ),
+        ("killpoint.schedule/1", "jepsen.history/1", "bad.json, line 2: format 'jepsen.history/1' is not killpoint.schedule/1"),
+        ("explore_scenarios.py:Forgetful", "atlantis", "bad.json, line 3: there is no scenario 'atlantis'"),
+        ("explore_scenarios.py:Forgetful", "explore_scenarios.py:Forgetfull", "has no attribute 'Forgetfull'"),
+        ("explore_scenarios.py:Forgetful", "no_such.py:X", "bad.json, line 3: the scenario 'no_such.py:X' cannot be loaded"),
+        ('"mutant": null', '"mutant": "lazy"', "bad.json, line 4: Forgetful has no mutant 'lazy'; there are deaf"),
+        ('"n1"', '"n7"', "bad.json, line 12: action 1: there is no host or role 'n7'; there are n1, c1, c2"),
+        ('"kill"', '"earthquake"', "bad.json, line 12: action 1: unknown fault 'earthquake'; known are "),
+        ('"write"', '"erase"', "bad.json, line 11: action 0: there is no operation 'erase'; there are write, read"),
+        ('"c1"', '"c9"', "bad.json, line 11: action 0: there is no client 'c9'; there are c1, c2"),
+        ('"value": 4', '"colour": 4', "bad.json, line 11: action 0: operation write takes value, not colour"),
+        ('"value": 4', '"value": "four"', "bad.json, line 11: action 0: Expected `int`, got `str`"),
+        ('"at": 0.1', '"at": 0.3', "bad.json, line 12: action 1 is at 0.2 s, before the one above it at 0.3 s"),
+        ('"at": 0.1', '"at": -1', "bad.json, line 11: action 0 is at -1.0 s, which is no virtual time of a run"),
+        ('"at": 0.1', '"at": NaN', "bad.json: not a schedule: NaN is not a number that a schedule may hold"),
+        (
+            '"duration": 0.1',
+            '"length": 0.1',
+            "bad.json, line 12: action 1: fault kill has no field 'length'; it has target, duration",
+        ),
+        ('"seed": 1', '"seed": "one"', 'bad.json, line 5: "seed": Expected `int`, got `str`'),
+        ('"seed": 1', f'"seed": {2**70}', "bad.json, line 5: the seed must fit into 64 bits"),
+        ('"quorum-safe"', '"reckless"', "bad.json, line 6: budget 'reckless' is neither quorum-safe nor unlimited"),
+        ('"settings": {}', '"settings": {"x": 1}', "bad.json, line 7: Forgetful has no setting 'x'"),
+        ('"noise": {}', '"noise": {"loss": -1}', "bad.json, line 8: noise loss must be a small number"),
+    ],
+)
+def test_a_schedule_that_cannot_be_run_is_refused_with_the_line(killpoint: Killpoint, old: str, new: str, expected: str) -> None:
+    text = codec.encode(GOOD)
+    assert old in text
+    Path("bad.json").write_text(text.replace(old, new, 1))
+    assert expected in complaint(killpoint, "replay", "bad.json", "--html", "folder/run.html")
+
+
+def test_every_truncation_of_a_schedule_is_refused(killpoint: Killpoint) -> None:
+    text = codec.encode(GOOD).rstrip()
+    for end in range(0, len(text), 13):
+        Path("bad.json").write_text(text[:end])
+        assert "bad.json, line " in complaint(killpoint, "replay", "bad.json")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"[]", b"null", b"3", b'"text"', b"{}", b"[" * 100_000, b"\x00" * 5000]
+)
+def test_what_is_no_schedule_at_all_is_refused(killpoint: Killpoint, content: bytes) -> None:
+    Path("bad.json").write_bytes(content)
+    assert "bad.json" in complaint(killpoint, "replay", "bad.json")
+
+
+def test_two_hundred_megabytes_of_something_else_are_refused_unread(killpoint: Killpoint) -> None:
+    with Path("bad.json").open("wb") as file:
+        file.truncate(200_000_000)
+    expected = "bad.json has 200,000,000 bytes: too large for a schedule (20,000,000 at most); is it another file?"
+    assert expected in complaint(killpoint, "replay", "bad.json")
+    assert "bad.json" in complaint(killpoint, "check", "bad.json", "--model", "register")
+
+
+@pytest.mark.parametrize("command", [("replay",), ("check", "--model", "register")])
+def test_files_that_cannot_be_read_are_refused(killpoint: Killpoint, command: tuple[str, ...]) -> None:
+    Path("folder").mkdir()
+    assert "cannot be read: No such file or directory" in complaint(killpoint, *command, "nowhere.json")
+    assert "cannot be read: Is a directory" in complaint(killpoint, *command, "folder")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("{:process 0, :type :ok, :f :read, :value 1}", "bad.edn"),
+        ("{:process 0, :type :invoke, :f :read, :value nil}\n{:process 0, :type :invoke, :f :read, :value nil}", "bad.edn"),
+        ("{:process 0, :type :invoke, :f :read", "bad.edn, line 2: the file ends inside"),
+        ("{:process 0, :type :invoke, :f :dance, :value nil}", "dance"),
+    ],
+)
+def test_a_history_that_cannot_have_happened_is_refused(killpoint: Killpoint, lines: str, expected: str) -> None:
+    Path("bad.edn").write_text(lines + "\n")
+    assert expected in complaint(killpoint, "check", "bad.edn", "--model", "register")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("dance",), "invalid choice: 'dance'"),
+        (("explore",), "the following arguments are required: SCENARIO"),
+        (("explore", REGISTER, "--seed", "x"), "invalid integer value: 'x'"),
+        (("explore", REGISTER, "--seed", str(2**64)), "does not fit into 64 bits"),
+        (("explore", REGISTER, "--examples", "-3"), "-3 is negative"),
+        (("explore", REGISTER, "--examples", "5", "--start", "5"), "--start 5 leaves nothing to run"),
+        (("explore", REGISTER, "--budget", "none"), "invalid choice: 'none'"),
+        (("explore", REGISTER, "--mutant", "lazy"), "ReplicatedRegister has no mutant 'lazy'; it has none"),
+        (("explore", "atlantis"), "there is no scenario 'atlantis'; installed are"),
+        (("explore", "explore_scenarios.py:store"), "is not a Scenario class"),
+        (("explore", REGISTER, "--out", "replicated_register.py"), "the folder replicated_register.py cannot be written to"),
+        (("determinism", REGISTER, "--seeds", "0"), "--seeds 0 leaves nothing to compare"),
+        (("determinism", "atlantis"), "there is no scenario 'atlantis'"),
+        (("mutants", "atlantis"), "there is no scenario 'atlantis'"),
+        (("check",), "check needs a FILE and --model NAME; models are "),
+        (("check", "replicated_register.py", "--model", "abacus"), "there is no model 'abacus': choose one of "),
+        (("check", "x", "--timeout", "0"), "0 is no positive number of seconds"),
+    ],
+)
+def test_usage_that_makes_no_sense_is_refused(killpoint: Killpoint, arguments: tuple[str, ...], expected: str) -> None:
+    assert expected in complaint(killpoint, *arguments)
+
+
+def test_a_moment_that_is_no_time_is_refused(killpoint: Killpoint) -> None:
+    Path("bad.json").write_text(codec.encode(GOOD))
+    assert "--until: 'soon' is no time: write 3.2s, 350ms or a number" in complaint(
+        killpoint, "replay", "bad.json", "--until", "soon"
+    )
+
+
+def test_a_page_that_cannot_be_written_is_refused(killpoint: Killpoint) -> None:
+    Path("bad.json").write_text(codec.encode(GOOD))
+    place = "replicated_register.py/run.html"
+    assert f"--html: {place} cannot be written" in complaint(killpoint, "replay", "bad.json", "--html", place)
+
+
+def test_a_scenario_that_fails_to_import_is_named_with_the_line(killpoint: Killpoint) -> None:
+    Path("broken.py").write_text("import nothing_of_the_sort\n")
+    said = complaint(killpoint, "explore", "broken.py:X")
+    assert "ModuleNotFoundError: No module named 'nothing_of_the_sort'" in said
+    assert f"{os.sep}broken.py, line 1)" in said
+
+
+def test_json_does_not_change_how_bad_input_is_answered(killpoint: Killpoint) -> None:
+    Path("bad.json").write_text("{")
+    assert "bad.json, line 1" in complaint(killpoint, "replay", "bad.json", "--json")
+    with pytest.raises(json.JSONDecodeError):
+        _ = killpoint("replay", "bad.json", "--json").document

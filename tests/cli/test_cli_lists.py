@@ -1,0 +1,120 @@
+"""The smaller commands: check, determinism, scenarios, mutants, help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from cli_runs import Killpoint, interrupted_after
+
+LINEARIZABLE = """\
+{:process 0, :type :invoke, :f :write, :value 1}
+{:process 0, :type :ok, :f :write, :value 1}
+{:process 1, :type :invoke, :f :read, :value nil}
+{:process 1, :type :ok, :f :read, :value 1}
+"""
+
+
+def test_a_linearizable_history_is_valid(killpoint: Killpoint) -> None:
+    Path("h.edn").write_text(LINEARIZABLE)
+    ended = killpoint("check", "h.edn", "--model", "register")
+    assert ended.code == 0
+    assert ended.out.startswith("Linearizable(Register) holds")
+    document = killpoint("check", "h.edn", "--model", "register", "--json").document
+    assert (document["status"], document["model"], document["file"]) == ("valid", "register", "h.edn")
+
+
+def test_a_stale_read_is_invalid_and_explained(killpoint: Killpoint) -> None:
+    Path("h.edn").write_text(LINEARIZABLE.replace(":f :read, :value 1", ":f :read, :value 7"))
+    ended = killpoint("check", "h.edn", "--model", "cas-register")
+    assert ended.code == 1
+    assert "fails: " in ended.out
+    assert "7" in ended.out
+
+
+def test_a_deadline_that_is_too_short_gives_unknown_and_exit_code_2(killpoint: Killpoint) -> None:
+    lines = [f"{{:process {p}, :type :invoke, :f :write, :value {p}}}" for p in range(20)]
+    lines += [f"{{:process {p}, :type :ok, :f :write, :value {p}}}" for p in range(20)]
+    for kind in ("invoke", "ok"):
+        lines.append(f"{{:process 90, :type :{kind}, :f :cas, :value [5 5]}}")
+    Path("h.edn").write_text("\n".join(lines) + "\n")
+    ended = killpoint("check", "h.edn", "--model", "cas-register", "--timeout", "1e-9")
+    assert ended.code == 2
+    assert "is undecided" in ended.out
+
+
+def test_models_are_listed(killpoint: Killpoint) -> None:
+    ended = killpoint("check", "--list")
+    assert ended.code == 0
+    assert {"register", "cas-register", "kv"} <= {line.split()[0] for line in ended.out.splitlines()}
+    assert set(killpoint("check", "--list", "--json").document) == {line.split()[0] for line in ended.out.splitlines()}
+
+
+def test_scenarios_are_listed_with_what_they_are_made_of(killpoint: Killpoint) -> None:
+    ended = killpoint("scenarios")
+    assert ended.code == 0
+    assert "civictrust" in ended.out
+    assert "hosts       n1 n2 n3" in ended.out
+    found = killpoint("scenarios", "--json").document["civictrust"]
+    assert isinstance(found, dict)
+    assert "issue" in found["operations"]
+    assert "compromise-key" in found["faults"]
+
+
+def test_mutants_are_listed_with_story_and_trigger(killpoint: Killpoint) -> None:
+    ended = killpoint("mutants", "civictrust")
+    assert ended.code == 0
+    assert "ack-before-fsync" in ended.out
+    assert ended.out.count("minimal trigger: ") == 8
+    found = killpoint("mutants", "--json").document["civictrust"]
+    assert isinstance(found, dict)
+    assert len(found) == 8
+    assert all(mutant["minimal_actions"] >= 1 for mutant in found.values())
+
+
+def test_a_scenario_without_mutants_says_so(killpoint: Killpoint) -> None:
+    assert "has no planted bugs" in killpoint("mutants", "replicated_register.py:ReplicatedRegister").out
+
+
+def test_determinism_of_an_honest_scenario_is_exit_code_0(killpoint: Killpoint) -> None:
+    ended = killpoint("determinism", "replicated_register.py:ReplicatedRegister", "--seeds", 5)
+    assert ended.code == 0
+    assert (
+        "5 schedules in two processes under different hash seeds, the second in reverse order: 0 differing digests." in ended.out
+    )
+
+
+def test_a_leak_is_exit_code_1_with_the_first_event_and_the_attribute(killpoint: Killpoint) -> None:
+    planted = Path(__file__).resolve().parents[1] / "explore" / "planted" / "module_counter.py"
+    ended = killpoint("determinism", f"{planted}:ModuleCounter", "--seeds", 6)
+    assert ended.code == 1
+    assert "something outlives a run" in ended.out
+    assert "First event that differs:" in ended.out
+    assert "    one " in ended.out
+    assert "    other " in ended.out
+    assert "module_counter.request_numbers: count(1) before the first run" in ended.out
+    report = killpoint("determinism", f"{planted}:ModuleCounter", "--seeds", 6, "--json").document["report"]
+    assert isinstance(report, dict)
+    assert report["divergence"]["number"] in report["differing"]
+
+
+def test_determinism_can_be_interrupted(killpoint: Killpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    with interrupted_after(2, monkeypatch):
+        ended = killpoint("determinism", "replicated_register.py:ReplicatedRegister", "--seeds", 5000)
+    assert ended.code == 130
+    assert "(interrupted): 0 differing digests." in ended.out
+
+
+def test_help_and_version_are_exit_code_0(killpoint: Killpoint) -> None:
+    assert "explore" in killpoint("--help").out
+    assert "--until" in killpoint("replay", "--help").out
+    assert killpoint("--version").out == f"killpoint {version('killpoint')}\n"
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    heavy = ("trio", "hypothesis", "networkx", "rich", "msgspec")
+    code = f"import sys; from killpoint.cli import main; main(['--help']); sys.exit(any(m in sys.modules for m in {heavy!r}))"
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0

@@ -1,0 +1,113 @@
+"""`killpoint replay`: the identical run, told and drawn."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from cli_runs import REGISTER, Killpoint
+
+from killpoint import Call, Inject, Schedule, faults
+from killpoint.sim import codec
+
+LOST = Schedule(
+    "explore_scenarios.py:Forgetful",
+    seed=1,
+    actions=(
+        Call(0.1, "c1", "write", {"value": 4}),
+        Inject(0.2, faults.Kill(target="n1", duration=0.1)),
+        Call(0.4, "c1", "read"),
+    ),
+    budget="unlimited",
+)
+
+
+@pytest.fixture
+def found(killpoint: Killpoint) -> Path:
+    killpoint("explore", REGISTER, "--seed", 3)
+    (path,) = Path(".killpoint").iterdir()
+    return path
+
+
+def test_a_replay_tells_events_schedule_verdict_and_comparison(killpoint: Killpoint) -> None:
+    codec.write(Path("lost.json"), LOST)
+    ended = killpoint("replay", "lost.json")
+    assert ended.code == 1
+    lines = ended.out.splitlines()
+    kinds = [line.split()[4] for line in lines[: lines.index("")] if line.split()[3] == "n1"]
+    assert kinds == ["kill", "restart"]
+    assert "Schedule (noise 0; seed 1):" in lines
+    assert any(re.fullmatch(r" +0\.200 s  kill n1 +for 0\.1 s +struck n1", line) for line in lines)
+    assert "Holds: NoCrash." in lines
+    assert any(line.startswith("Linearizable(Register) fails: read()") for line in lines)
+    assert re.fullmatch(r"Fails; digest [0-9a-f]{32}\.", lines[-1])
+
+
+def test_a_saved_failure_is_the_same_and_the_identical_run(killpoint: Killpoint, found: Path) -> None:
+    ended = killpoint("replay", found)
+    assert ended.code == 1
+    assert "Same failure, the identical run; digest " in ended.out
+
+
+def test_a_schedule_that_passes_now_says_so_and_returns_0(killpoint: Killpoint) -> None:
+    cut = Inject(0.1, faults.Partition(target="n1", duration=1.0))
+    reads = [Call(0.3, client, "read") for client in ("c1", "c2", "c3")]
+    stale = Schedule(REGISTER, seed=1, actions=(cut, Call(0.2, "c1", "write", {"value": 1}), *reads))
+    noted = codec.Failure("Linearizable(Register)", "cannot-be-placed:read", "", "00")
+    codec.write(Path("stale.json"), stale, failure=noted, code="0123456789abcdef")
+    text = "Same failure, but not the identical run (the scenario's code has changed); digest "
+    ended = killpoint("replay", "stale.json")
+    assert ended.code == 1
+    assert text in ended.out
+    source = Path("replicated_register.py").read_text()
+    Path("replicated_register.py").write_text(source.replace("client.random.choice(client.servers)", '"n1"'))
+    del sys.modules["replicated_register"]
+    ended = killpoint("replay", "stale.json")
+    assert ended.code == 0
+    assert "Passes now, but not the identical run (the scenario's code has changed); digest " in ended.out
+
+
+def test_until_stops_the_story_and_shows_every_host_at_that_moment(killpoint: Killpoint) -> None:
+    codec.write(Path("lost.json"), LOST)
+    ended = killpoint("replay", "lost.json", "--until", "250ms")
+    assert "restart" not in ended.out
+    assert "At 0.25 s:" in ended.out
+    assert re.search(r"^    n1 +down", ended.out, re.MULTILINE)
+    assert re.search(r"^    c1 +up", ended.out, re.MULTILINE)
+
+
+def test_all_tells_messages_too(killpoint: Killpoint) -> None:
+    codec.write(Path("lost.json"), LOST)
+    assert " deliver " not in killpoint("replay", "lost.json").out
+    assert " deliver " in killpoint("replay", "lost.json", "--all").out
+
+
+def test_the_diagram_is_written(killpoint: Killpoint, found: Path) -> None:
+    ended = killpoint("replay", found, "--html", "pages/run.html")
+    assert "The diagram is in pages/run.html" in ended.out
+    assert Path("pages/run.html").read_text().startswith("<!doctype html>")
+    assert [path.name for path in Path("pages").iterdir()] == ["run.html"]
+
+
+def test_json_holds_verdicts_strikes_and_operations(killpoint: Killpoint) -> None:
+    codec.write(Path("lost.json"), LOST)
+    document = killpoint("replay", "lost.json", "--json").document
+    assert document["verdict"] == "invalid"
+    assert document["comparison"] == "fails"
+    assert document["identical"] is None
+    failure, strikes, operations = document["failure"], document["strikes"], document["operations"]
+    assert isinstance(failure, dict)
+    assert isinstance(strikes, list)
+    assert isinstance(operations, list)
+    assert failure["property"] == "Linearizable(Register)"
+    assert [strike["effect"] for strike in strikes] == ["struck"]
+    assert [operation["function"] for operation in operations] == ["write", "read"]
+
+
+def test_a_replay_works_from_another_folder(killpoint: Killpoint, found: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = found.resolve()
+    Path("deeper").mkdir()
+    monkeypatch.chdir("deeper")
+    assert "Same failure, the identical run" in killpoint("replay", path).out

@@ -1,0 +1,194 @@
+"""The pytest plugin, in projects of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import trio
+
+from killpoint import Client, Failed, Host, Scenario, operation
+from killpoint.explore.machine import machine
+from killpoint.explore.options import Options, use
+from killpoint.properties import Linearizable, Register
+
+pytest_plugins = ["pytester"]
+
+REGISTER = Path(__file__).resolve().parents[1] / "explore" / "replicated_register.py"
+EXAMPLE = """
+from killpoint import machine
+from replicated_register import ReplicatedRegister
+
+TestRegister = machine(ReplicatedRegister).TestCase
+
+def test_something_else():
+    pass
+"""
+PASTED = re.compile(r"pytest (test_example\.py::TestRegister) (--killpoint-replay=\.killpoint/TestRegister-[0-9a-f]{8}\.json)")
+
+
+async def idle(_: Host) -> None:
+    """Does nothing."""
+    await trio.sleep_forever()
+
+
+class Refusing(Scenario):
+    """Hosts nothing of interest."""
+
+    hosts: ClassVar = {"n1": idle}
+    properties: ClassVar = [Linearizable(Register())]
+
+    @operation()
+    async def read(self, client: Client) -> None:
+        raise Failed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def everything_is_imported() -> None:
+    """After a run inside this process pytester forgets what was imported during it; a second import would make second copies of
+    classes, of Hypothesis's too.  So all that a test of a machine imports is imported before."""
+    with use(Options(examples=2)):
+        machine(Refusing).TestCase("runTest").runTest()
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyfile(replicated_register=REGISTER.read_text(), test_example=EXAMPLE)
+    pytester.makeini("[pytest]\naddopts = --strict-markers -p no:cacheprovider\nfilterwarnings = error\n")
+    return pytester
+
+
+def failing_line(result: pytest.RunResult) -> tuple[str, str]:
+    """What the summary says to paste: the test and the option."""
+    section = "\n".join(result.outlines).partition("- killpoint -")[2]
+    found = PASTED.search(section)
+    assert found is not None
+    return found[1], found[2]
+
+
+def test_a_failure_is_told_without_tracebacks_and_with_a_line_to_paste(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--killpoint-seed=1")
+    result.assert_outcomes(failed=1, passed=1)
+    text = result.stdout.str()
+    assert "killpoint: --killpoint-seed=1, profile default" in text
+    assert "Linearizable(Register) fails: " in text
+    assert "confirmed in a fresh process" in text
+    assert "Traceback" not in text
+    assert "hypothesis" not in text.partition("FAILURES")[2].lower()
+    assert '"format": "killpoint.schedule/1"' in text
+    test, option = failing_line(result)
+    again = project.runpytest_inprocess(test, option)
+    again.assert_outcomes(failed=1)
+    assert "Replayed: .killpoint/TestRegister-" in again.stdout.str()
+
+
+def test_the_same_seed_finds_the_same_and_a_line_to_paste_appears_under_xdist(project: pytest.Pytester) -> None:
+    first = failing_line(project.runpytest_inprocess("--killpoint-seed=7"))
+    for path in (project.path / ".killpoint").iterdir():
+        path.unlink()
+    result = project.runpytest_subprocess("-n", "2", "--killpoint-seed=7")
+    result.assert_outcomes(failed=1, passed=1)
+    assert failing_line(result) == first
+
+
+def test_a_seed_is_chosen_and_shown(project: pytest.Pytester) -> None:
+    def shown() -> str:
+        found = re.search(r"killpoint: --killpoint-seed=(\d+)", project.runpytest_inprocess("--collect-only").stdout.str())
+        assert found is not None
+        return found[1]
+
+    assert shown() != shown()
+
+
+def test_machines_are_marked_and_selected_by_invariants(project: pytest.Pytester) -> None:
+    for option in ("-k", "-m"):
+        result = project.runpytest_inprocess("--collect-only", "-q", option, "invariants")
+        result.stdout.fnmatch_lines(["test_example.py::TestRegister::runTest", "1/2 tests collected*"])
+
+
+def test_properties_of_the_report_hold_schedule_and_command(project: pytest.Pytester) -> None:
+    project.makeconftest(
+        """
+        def pytest_runtest_logreport(report):
+            if report.when == "call":
+                for name, value in report.user_properties:
+                    print(f"{report.outcome}: {name} = {value}")
+        """
+    )
+    text = project.runpytest_inprocess("-s", "--killpoint-seed=1").stdout.str()
+    assert re.search(r"failed: killpoint_schedule = \.killpoint/TestRegister-[0-9a-f]{8}\.json", text)
+    assert re.search(r"failed: killpoint_replay = pytest test_example\.py::TestRegister --killpoint-replay=", text)
+    assert re.search(r"failed: killpoint_summary = \d+ schedules, ", text)
+
+
+def test_runs_in_which_nothing_succeeds_are_told_even_if_they_pass(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_example="""
+        from killpoint import Failed, Scenario, machine, operation
+        from replicated_register import ReplicatedRegister
+
+        class Refused(Scenario):
+            hosts = ReplicatedRegister.hosts
+
+            @operation()
+            async def ask(self, client):
+                raise Failed
+
+        TestRefused = machine(Refused).TestCase
+        """
+    )
+    result = project.runpytest_inprocess("--killpoint-examples=2", "--killpoint-profile=nightly")
+    result.assert_outcomes(passed=1)
+    assert "profile nightly" in result.stdout.str()
+    assert re.search(r"vacuous: test_example\.py::TestRefused::runTest: No ask was ok of \d+\.", result.stdout.str())
+
+
+def test_the_corpus_is_replayed_first_wherever_it_lies(project: pytest.Pytester) -> None:
+    _, option = failing_line(project.runpytest_inprocess("--killpoint-seed=1"))
+    found = project.path / option.partition("=")[2]
+    corpus = project.mkdir("tests") / "schedules"
+    corpus.mkdir()
+    found.rename(corpus / "kept.json")
+    result = project.runpytest_inprocess("--killpoint-examples=1", "test_example.py")
+    result.assert_outcomes(failed=1, passed=1)
+    assert "A schedule of the regression corpus: " in result.stdout.str()
+    corpus.rename(project.path / "kept-elsewhere")
+    result = project.runpytest_inprocess("--killpoint-examples=1", "--killpoint-corpus=kept-elsewhere", "test_example.py")
+    assert "A schedule of the regression corpus: kept-elsewhere/kept.json" in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("--killpoint-replay=nowhere.json", "--killpoint-replay: there is no file nowhere.json"),
+        ("--killpoint-corpus=nowhere", "--killpoint-corpus: there is no folder nowhere"),
+        ("--killpoint-examples=0", "--killpoint-examples: 0 is not a positive number"),
+        ("--killpoint-profile=lazy", "invalid choice: 'lazy'"),
+    ],
+)
+def test_options_that_make_no_sense_are_usage_errors(project: pytest.Pytester, option: str, complaint: str) -> None:
+    result = project.runpytest_inprocess(option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert complaint in result.stderr.str()
+
+
+def test_a_schedule_that_is_broken_fails_the_test_that_replays_it(project: pytest.Pytester) -> None:
+    (project.path / "broken.json").write_text('{"format": "killpoint.schedule/1",\n')
+    result = project.runpytest_inprocess("--killpoint-replay=broken.json", "-k", "invariants")
+    result.assert_outcomes(failed=1)
+    assert "broken.json, line 2: the file is cut off here" in result.stdout.str()
+    assert "codec.py" not in result.stdout.str()
+
+
+def test_projects_that_do_not_use_killpoint_do_not_pay_for_it() -> None:
+    heavy = ("trio", "hypothesis", "networkx", "msgspec", "rich")
+    code = f"""if True:
+        import pytest, sys
+        before = set(sys.modules)
+        import killpoint.pytest_plugin
+        sys.exit(bool((set(sys.modules) - before) & {set(heavy)!r}))"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
