@@ -79,7 +79,7 @@ class VoteNotPersisted(CivicTrust):
     Two fields, two writes, one forgotten in a refactoring.  A node that votes, dies, comes back and is asked again by the other
     candidate votes twice in one term, and the term has two leaders.
 
-    Minimal trigger: 1 action (a node restarts while two candidates ask for its vote), with the timing of two elections at once.
+    Minimal trigger: 1 action (a node restarts at once after it has voted, while two candidates ask for its vote).
     """
 
     minimal: ClassVar[int] = 1

@@ -245,6 +245,8 @@ class RaftNode:
         if effects.persist is not None:
             await self.persist(effects.persist)
             self.tell_state(effects.role, effects.term, effects.leader)
+            # The world knows the role by now, so that "the leader, after it has persisted" can be its first entry, too.
+            await self.host.killpoint("raft-after-persist")
         if effects.committed:
             self.host.observe(commit=effects.committed[-1].index)
             await self.host.killpoint("raft-after-commit")
@@ -263,7 +265,6 @@ class RaftNode:
         await self.storage.save(persist)
         if persist.first:
             self.host.observe(log=(persist.first, persist.summary))
-        await self.host.killpoint("raft-after-persist")
 
     def send(self, effects: Effects) -> None:
         """Send the batch's messages."""

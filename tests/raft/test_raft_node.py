@@ -248,7 +248,8 @@ def test_kill_points_are_crossed_at_every_step_of_a_command_in_order():
         cluster.killpoints.clear()
         await leader.propose("x")
         mine = [name for host, name in cluster.killpoints if host == leader.host.name]
-        assert mine == ["raft-before-persist", "raft-after-persist", "raft-after-commit", "raft-before-apply"]
+        steps = ["before-persist", "after-persist", "after-send", "after-commit", "before-apply"]
+        assert mine == [f"raft-{step}" for step in steps]
 
     simulate(scenario)
 
