@@ -1,7 +1,7 @@
 """The rolling digest: two runs are the same run if and only if their digests are equal.
 
 Every event, payload, disk byte, task choice and observed state goes in, in order, as a flat tuple of numbers, strings and bytes.
-Tuples are collected and hashed in blocks: `marshal` in its version 2 is a canonical form for such tuples (no back references, no
+Tuples are collected and hashed in blocks of a fixed number: `marshal` in its version 2 is a canonical form for such tuples (no back references, no
 interning, the same bytes on every supported Python), at a tenth of a microsecond per field.  Payloads are encoded first, by msgpack
 with unordered collections sorted.
 
@@ -36,10 +36,11 @@ class Digest:
         self.blocks: list[str] = []
 
     def flush(self) -> None:
-        """Hash what was collected."""
-        if self._entries:
-            self._hash.update(marshal.dumps(self._entries, 2))
-            self._entries.clear()
+        """Hash the whole blocks of what was collected."""
+        entries = self._entries
+        while len(entries) >= BLOCK:
+            self._hash.update(marshal.dumps(entries[:BLOCK], 2))
+            del entries[:BLOCK]
             self.blocks.append(self._hash.hexdigest())
 
     @property
@@ -48,9 +49,11 @@ class Digest:
         return len(self._entries) >= BLOCK
 
     def hexdigest(self) -> str:
-        """The digest of everything so far."""
-        self.flush()
-        return self._hash.hexdigest()
+        """The digest of everything so far; asking does not change what it will be."""
+        digest = self._hash.copy()
+        for start in range(0, len(self._entries), BLOCK):
+            digest.update(marshal.dumps(self._entries[start : start + BLOCK], 2))
+        return digest.hexdigest()
 
 
 def canonical(value: object) -> bytes:

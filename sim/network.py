@@ -108,11 +108,15 @@ class Network:
             world.schedule_delivery(arrives + fate.duplicate, machine.index, machine.sends + 0.5, copy, target)
 
     def deliver(self, message: Delivery, target: Machine) -> None:
-        """A message has crossed its link."""
-        world = self._world
+        """A message has crossed its link, if that is not cut."""
         if self._cuts and (message.sender, message.to) in self._cuts:
             self._drop(message, "cut")
-            return
+        else:
+            self.hand_over(message, target)
+
+    def hand_over(self, message: Delivery, target: Machine) -> None:
+        """A message has reached its machine, which may be dead, or paused and take it later."""
+        world = self._world
         handle = target.handle
         if handle is None:
             self._drop(message, "dead")

@@ -38,6 +38,8 @@ from trio._core._instrumentation import Instruments
 from trio._core._ki import KIManager
 from trio._core._run import GLOBAL_RUN_CONTEXT, Deadlines, Runner, Task, unrolled_run
 
+from .frames import is_program
+
 __all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
 
 Batch = list[Task]
@@ -78,6 +80,10 @@ class HostClock(trio.abc.Clock):
 
 class _NoIO:
     """An I/O manager without I/O."""
+
+    def __getattr__(self, name: str) -> object:
+        """Whatever trio's public functions ask an I/O manager for."""
+        raise RuntimeError(f"{name}: a simulated host has no real descriptors; it has host.send, host.receive and host.disk")
 
     def process_events(self, events: object) -> None:
         pass
@@ -182,7 +188,7 @@ class Engine:
     `finished` is true once the main task has returned; then `result()` returns or raises what it did.
     """
 
-    __slots__ = ("_close", "_generator", "_runner", "clock", "finished", "held", "poisoned", "started")
+    __slots__ = ("_close", "_generator", "_idle_at", "_runner", "clock", "finished", "held", "poisoned", "started")
 
     def __init__(self, program: Callable[[], Awaitable[None]], clock: HostClock) -> None:
         wakeup = _ParkedWakeup()
@@ -201,6 +207,7 @@ class Engine:
         self.poisoned = False
         self.held = False
         self.started = False
+        self._idle_at = inf
         # The hooks that trio would install globally are kept: see _Generators.
         before = sys.get_asyncgen_hooks()
         self._runner.asyncgens.install_hooks(self._runner)
@@ -237,8 +244,11 @@ class Engine:
         except StopIteration:
             self.finished = True
             return inf
+        if self.held:
+            return inf
         if runner.waiting_for_idle:
-            return min(self.clock.deadline, self.clock.world.now + timeout)
+            self._idle_at = self.clock.world.now + timeout
+            return min(self.clock.deadline, self._idle_at)
         return self.clock.deadline
 
     def _settle(self, send: Callable[[object], float]) -> float:
@@ -252,8 +262,12 @@ class Engine:
         raise LivelockError
 
     def next_deadline(self) -> float:
-        """The earliest deadline of any cancel scope, in the host's seconds."""
-        return -inf if self._runner.waiting_for_idle or not self.started else self._runner.deadlines.next_deadline()
+        """When the next slice is due, in the host's seconds: at once, at a deadline, or when it was idle for long enough."""
+        runner = self._runner
+        if not self.started or runner.runq:
+            return -inf
+        deadline = runner.deadlines.next_deadline()
+        return min(deadline, self._idle_at) if runner.waiting_for_idle else deadline
 
     def reschedule(self, task: Task, value: outcome.Outcome[object]) -> None:
         """Make a parked task of this host runnable."""
@@ -321,13 +335,13 @@ def _quietly(call: Callable[[], object]) -> None:
 
 
 def _innermost(coroutine: object) -> str:
-    """Where a suspended coroutine stands: the deepest frame outside trio."""
+    """Where a suspended coroutine stands: its program's deepest frame."""
     place = "nowhere"
     while coroutine is not None:
         frame: FrameType | None = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is None:
             break
-        if "/trio/" not in frame.f_code.co_filename.replace("\\", "/"):
+        if is_program(frame.f_code.co_filename):
             place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
     return place

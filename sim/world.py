@@ -33,7 +33,7 @@ from weakref import WeakSet
 
 from ..properties.history import Event, Incident, Observe, Value
 from ..properties.verdict import Monitor, Verdict
-from .digest import Digest, canonical
+from .digest import BLOCK, Digest, canonical
 from .drive import Drive
 from .machine import Armed, Delivery, Machine, SimHost
 from .network import Network
@@ -104,6 +104,7 @@ class World:
         self._trap = TaskTrap(self._order_tasks)
         self.drive = Drive(self, self._trap)
         self._ends = 0
+        self._looks = 0
         self._at_calm: list[Callable[[], None]] = []
         self.scenario: Scenario | None = None
         self.on_death: Callable[[Machine], None] = _nobody_asks
@@ -163,7 +164,7 @@ class World:
 
     def settle(self, *, within: float = 60.0) -> bool:
         """Process events until no message is under way and no host has anything left to do but sleep.  True if it settled."""
-        return self.run_until(lambda: not any(entry[1] == ARRIVAL for entry in self._heap), within=within)
+        return self.run_until(lambda: not any(entry[1] == ARRIVAL or entry[0] <= self.now for entry in self._heap), within=within)
 
     def _step(self, until: float) -> bool:
         heap = self._heap
@@ -176,18 +177,21 @@ class World:
             self.digest.flush()
             if len(self.digest.blocks) % COLLECT_EVERY == 0:
                 gc.collect()
-            if self.index > MAX_EVENTS:
+            if max(self.index, len(self.digest.blocks) * BLOCK) > MAX_EVENTS:
                 self._give_up()
         return True
 
     def _give_up(self) -> None:
-        busiest = max(self.machines.values(), key=lambda machine: (machine.sends, machine.name))
-        self.crash(busiest, "LivelockError", f"more than {MAX_EVENTS} events in one run; {busiest.name} sent most", "", ())
+        busiest = max(self.machines.values(), key=lambda machine: (machine.sends + machine.wake_ticket, machine.name))
+        where = busiest.engine.where() if busiest.engine is not None else ""
+        message = f"more than {MAX_EVENTS} events in one run; {busiest.name} sent and slept most"
+        self.crash(busiest, "LivelockError", message, where, ())
         self.stopped = True
 
     def look_at(self, time: float, look: Callable[[], None]) -> None:
         """Call `look` once everything up to and including `time` has happened; it must not change anything."""
-        heappush(self._heap, (time, LOOK, 0, 0, self._end, look))
+        self._looks += 1
+        heappush(self._heap, (time, LOOK, 0, self._looks, self._end, look))
 
     # -- the heap ---------------------------------------------------------------------------------
 
@@ -253,6 +257,10 @@ class World:
     def run(self, machine: Machine) -> None:
         """Run one slice of a host, and note when it wants to be woken."""
         if machine.paused or machine.engine is None:
+            return
+        if self.running is not None:
+            # Within another host's slice, as when a fault at its boundary resumes this one: as soon as that slice is over.
+            self._wake(machine, self.now)
             return
         engine = machine.engine
         outer, self.running = self.running, machine
@@ -367,8 +375,9 @@ class World:
             machine.paused = False
             self._emit("resume", machine.name, cause, {})
             while machine.held and not machine.paused:
-                self.network.deliver(machine.held.popleft(), machine)
-            self.run(machine)
+                self.network.hand_over(machine.held.popleft(), machine)
+            if machine.engine is not None:
+                self._wake(machine, max(self.now, machine.engine.next_deadline()))
 
     def _exited(self, machine: Machine, error: BaseException | None) -> None:
         if error is None:
