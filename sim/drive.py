@@ -15,6 +15,7 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from .frames import is_program
 from .trio_driver import Engine, TaskTrap, driving
 from .watchdog import watchdog
 
@@ -114,11 +115,8 @@ class Drive:
         """Where a program's exception was raised (`file:line in function`), and its traceback without our own and trio's frames."""
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if "/trio/" not in frame.filename.replace("\\", "/") and not frame.filename.endswith("/outcome/_impl.py")
-        ]
+        every = traceback.extract_tb(error.__traceback__)
+        frames = [frame for frame in every if is_program(frame.filename)] or every[-1:]
         where = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "nowhere"
         lines = [line.rstrip() for line in traceback.format_list(frames)]
         lines += [line.rstrip() for line in traceback.format_exception_only(error)]

@@ -17,6 +17,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from .frames import is_program
+
 if TYPE_CHECKING:
     from .world import World
 
@@ -97,8 +99,8 @@ def _place(thread: int) -> str:
     frame = sys._current_frames().get(thread)
     first = frame
     while frame is not None:
-        name = frame.f_code.co_filename.replace("\\", "/")
-        if "/trio/" not in name and not name.startswith("<") and "/lib/python" not in name:
+        name = frame.f_code.co_filename
+        if is_program(name) and "/lib/python" not in name.replace("\\", "/"):
             break
         frame = frame.f_back
     frame = frame or first
