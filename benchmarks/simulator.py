@@ -17,6 +17,7 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
+from killpoint import Host
 from killpoint.model.raft import RaftNode
 from killpoint.sim.noise import NoiseSource
 from killpoint.sim.schedule import Noise
@@ -38,13 +39,15 @@ def checkpoint() -> float:
     return trio.run(main)
 
 
-async def echo(host) -> None:  # type: ignore[no-untyped-def]  # a benchmark's host
+async def echo(host: Host) -> None:
+    """Send everything back."""
     while True:
         message = await host.receive()
         host.send(message.sender, message.body)
 
 
-async def starter(host) -> None:  # type: ignore[no-untyped-def]
+async def starter(host: Host) -> None:
+    """Send the first four."""
     for number in range(4):
         host.send("a", ("ping", number))
     await echo(host)
@@ -67,8 +70,8 @@ def per_message(noise: Noise, *, trace: bool = False, digest: bool = True) -> fl
 def per_sleep() -> float:
     """Seconds of CPU per `trio.sleep` wake-up."""
 
-    async def sleeper(host) -> None:  # type: ignore[no-untyped-def]
-        while True:
+    async def sleeper(_: Host) -> None:
+        for _wake in range(100_000):
             await trio.sleep(0.001)
 
     world = World({"a": sleeper})
@@ -87,7 +90,8 @@ class Nothing:
         """Nothing."""
 
 
-async def raft(host) -> None:  # type: ignore[no-untyped-def]
+async def raft(host: Host) -> None:
+    """A Raft member without clients."""
     node = RaftNode(host, Nothing())
     await node.recover()
     async with trio.open_nursery() as nursery:
@@ -111,7 +115,7 @@ def idle_raft(size: int) -> float:
 def kill_and_restart() -> float:
     """Seconds of CPU per kill and restart of a host with a few tasks, burying and collecting included."""
 
-    async def program(host) -> None:  # type: ignore[no-untyped-def]
+    async def program(host: Host) -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(3):
                 nursery.start_soon(trio.sleep_forever)

@@ -30,24 +30,21 @@ def argument_pool(strategy: object) -> list[Value]:
     known = _pools.get(id(strategy))
     if known is not None and known[0] is strategy:
         return known[1]
-    import hypothesis  # noqa: PLC0415  # half a second that only scenarios with strategies pay
-    from hypothesis.strategies import SearchStrategy  # noqa: PLC0415
+    from hypothesis.strategies import SearchStrategy  # noqa: PLC0415  # half a second that only scenarios with strategies pay
 
     if not isinstance(strategy, SearchStrategy):
         raise TypeError(f"{strategy!r} does not say how to draw an argument: use a Hypothesis strategy, a list of values, or `unique`")
     values: list[Value] = []
-    _collect(hypothesis, strategy, values)
+    _collect(strategy, values)
     _pools[id(strategy)] = (strategy, values)
     return values
 
 
-def _collect(hypothesis: object, strategy: SearchStrategy[Value], values: list[Value]) -> None:
+def _collect(strategy: SearchStrategy[Value], values: list[Value]) -> None:
     from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
 
     @seed(0)
-    @settings(
-        max_examples=POOL, database=None, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=POOL, database=None, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def collect(value: Value) -> None:
         values.append(value)

@@ -7,8 +7,8 @@ So plain delta debugging converges quickly, where shrinking a stream of random c
 
 Passes, repeated until none makes progress:
 
-1. **noise to zero**, all of it, under this seed or in a variant; then sort by sort.  A run without noise can be read, so this comes first and
-   after every other pass.
+1. **noise to zero**, all of it, under this seed or in a variant; then sort by sort.  A run without noise can be
+   read, so this comes first and after every other pass.
 2. **cut the tail**: actions after the violation go.
 3. **pinning**: faults that did nothing go, and those that waited for a boundary are armed only just before they struck.
    Then **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).

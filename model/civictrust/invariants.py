@@ -7,6 +7,7 @@ when every node is up again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...properties.history import Complete, Event, Invoke, Observe, Outcome, Value
 from ...properties.verdict import Evidence, Status, Verdict
@@ -97,6 +98,15 @@ class NothingPartial:
         return _InventoryMonitor(self.name, partial=True)
 
 
+class _Holdings(NamedTuple):
+    """One node's row of the inventory."""
+
+    host: str
+    logged: tuple[str, ...]
+    stored: tuple[str, ...]
+    intents: int
+
+
 @dataclass
 class _InventoryMonitor:
     name: str
@@ -112,28 +122,28 @@ class _InventoryMonitor:
         return self._partial(event, event.result) if self.partial else self._missing(event, event.result)
 
     def _missing(self, event: Complete, inventory: tuple[Value, ...]) -> Verdict | None:
-        nodes = [(str(host), logged, stored) for host, logged, stored, _ in inventory]  # type: ignore[misc]
-        for host, logged, _ in nodes:
-            for digest in logged:
-                holders = [other for other, _, stored in nodes if digest in stored]
+        nodes = [_Holdings(*row) for row in inventory]  # type: ignore[misc]  # rows are tuples of its fields
+        for node in nodes:
+            for digest in node.logged:
+                holders = [other.host for other in nodes if digest in other.stored]
                 if 2 * len(holders) <= len(nodes):
                     where = ", ".join(holders) or "nowhere"
-                    reason = f"document {digest[:8]} is in the log of {host}, but stored only on: {where}"
-                    return self._invalid("log-without-document", reason, event, (host,))
+                    reason = f"document {digest[:8]} is in the log of {node.host}, but stored only on: {where}"
+                    return self._invalid("log-without-document", reason, event, node)
         return None
 
     def _partial(self, event: Complete, inventory: tuple[Value, ...]) -> Verdict | None:
-        for host, logged, stored, intents in inventory:  # type: ignore[misc]
-            orphans = [digest for digest in stored if digest not in logged]
+        for node in (_Holdings(*row) for row in inventory):  # type: ignore[misc]
+            orphans = [digest for digest in node.stored if digest not in node.logged]
             if orphans:
-                reason = f"document {orphans[0][:8]} is in the store of {host}, but has no place in the log"
-                return self._invalid("document-without-log", reason, event, (str(host),))
-            if intents:
-                return self._invalid("open-intent", f"{host} still has {intents} open intents", event, (str(host),))
+                reason = f"document {orphans[0][:8]} is in the store of {node.host}, but has no place in the log"
+                return self._invalid("document-without-log", reason, event, node)
+            if node.intents:
+                return self._invalid("open-intent", f"{node.host} still has {node.intents} open intents", event, node)
         return None
 
-    def _invalid(self, kind: str, reason: str, event: Complete, hosts: tuple[str, ...]) -> Verdict:
-        evidence = Evidence(kind, (f"inventory taken at {event.time:.3f} s",), (event.operation,), (event.index,), hosts)
+    def _invalid(self, kind: str, reason: str, event: Complete, node: _Holdings) -> Verdict:
+        evidence = Evidence(kind, (f"inventory taken at {event.time:.3f} s",), (event.operation,), (event.index,), (node.host,))
         return Verdict(self.name, Status.INVALID, reason, evidence)
 
     def finish(self) -> Verdict:

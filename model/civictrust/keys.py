@@ -11,6 +11,8 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+PASSPHRASE = "civictrust"  # noqa: S105  # the keys of a simulation
+
 __all__ = ["KeyRing", "sign", "verify"]
 
 
@@ -37,7 +39,7 @@ class KeyRing:
     what the key compromise fault is about.
     """
 
-    def __init__(self, issuers: tuple[str, ...], passphrase: str = "civictrust") -> None:
+    def __init__(self, issuers: tuple[str, ...], passphrase: str = PASSPHRASE) -> None:
         self.secrets = {issuer: sha256(f"{passphrase}/{issuer}".encode()).digest() for issuer in issuers}
         self.public = {issuer: _public(secret) for issuer, secret in self.secrets.items()}
 

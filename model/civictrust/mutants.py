@@ -12,12 +12,11 @@ from typing import ClassVar
 import msgspec
 
 from ...properties.history import Value
-from ..raft import Config
+from ..raft import Config, HardState, Raft, RaftNode, RaftStorage, Request, SessionTable
 from ..raft import Entry as RaftEntry
-from ..raft import HardState, Raft, RaftNode, RaftStorage, Request, SessionTable
 from .document import Signed, content_of
-from .ledger import Ledger
 from .ledger import Entry as LedgerEntry
+from .ledger import Ledger
 from .node import CivicTrustNode
 from .scenario import CivicTrust
 from .store import ContentStore
@@ -93,7 +92,7 @@ class VoteNotPersisted(CivicTrust):
 class _Figure8(Raft):
     """Commits by counting, whatever the term."""
 
-    def may_commit(self, index: int) -> bool:
+    def may_commit(self, index: int) -> bool:  # noqa: ARG002  # forgetting to look at it is the bug
         return True
 
 
@@ -121,7 +120,7 @@ class PriorTermCommit(CivicTrust):
 class _NoTable(SessionTable):
     """Remembers nothing."""
 
-    def seen(self, request: Request) -> bool:
+    def seen(self, request: Request) -> bool:  # noqa: ARG002
         return False
 
 
@@ -143,7 +142,8 @@ class NoRequestDedup(CivicTrust):
 
             session_class = _NoTable
 
-        def known(self, request: str) -> LedgerEntry | None:
+        def known(self, request: str) -> LedgerEntry | None:  # noqa: ARG002
+            """Nothing is."""
             return None
 
 
@@ -162,9 +162,11 @@ class LocalLeaderRead(CivicTrust):
         """Without the read index and without the quorum check."""
 
         async def read_barrier(self) -> None:
+            """Whoever once led answers."""
             self._must_lead()
 
         def raft_config(self) -> Config:
+            """Without the quorum check."""
             return msgspec.structs.replace(super().raft_config(), check_quorum=False)
 
 
@@ -219,6 +221,7 @@ class StoreAfterLog(CivicTrust):
         store_class = _LazyStore
 
         async def store_and_log(self, signed: Signed) -> tuple[str, Value]:
+            """The log first."""
             outcome = await self.append(signed)
             await self.host.killpoint("after-log-append")
             if outcome[0] == "issued":

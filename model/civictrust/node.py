@@ -19,12 +19,10 @@ or what was asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import trio
 
 from ...properties.history import Value
-from ...sim.host import Host, Message
+from ...sim.host import Host, Message, Program
 from ..raft import Config, LeadershipLostError, NotLeaderError, RaftNode, RaftStorage, Request
 from .document import Document, Signed, content_of, digest_of, issue_document, parse_signed
 from .intents import IntentLog
@@ -32,9 +30,6 @@ from .keys import KeyRing
 from .ledger import Entry, Ledger
 from .recovery import issue_command, recover_partial_issuances
 from .store import ContentStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["CivicTrustNode"]
 
@@ -289,7 +284,7 @@ class _Marked:
             del self._counts[self._digest]
 
 
-def program(node: type[CivicTrustNode], keys: KeyRing) -> Callable[[Host], object]:
+def program(node: type[CivicTrustNode], keys: KeyRing) -> Program:
     """A node's program."""
 
     async def main(host: Host) -> None:

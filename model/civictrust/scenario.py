@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import trio
@@ -12,6 +13,7 @@ from ...properties.ledger import IssuanceLedger
 from ...properties.linearizability import Linearizable
 from ...properties.raft import ElectionSafety, LeaderCompleteness, LogMatching, StateMachineSafety
 from ...sim import faults
+from ...sim.host import Program
 from ...sim.scenario import Client, Failed, Scenario, Unknown, operation, planted, unique
 from .invariants import LoggedIsStored, NothingPartial, RevocationHolds
 from .keys import KeyRing
@@ -37,7 +39,7 @@ class CivicTrust(Scenario):
     name = "civictrust"
     node: ClassVar[type[CivicTrustNode]] = CivicTrustNode
     nodes: ClassVar[int] = 3
-    outsiders = {"mallory": mallory, "operator": operator}
+    outsiders: Mapping[str, Program] = {"mallory": mallory, "operator": operator}
     faults = faults.kills() | faults.power_losses() | faults.pauses() | faults.partitions() | faults.key_compromise()
     roles = ("leader", "candidate", "follower")
     keys = ISSUERS
@@ -52,7 +54,7 @@ class CivicTrust(Scenario):
         "StoreAfterLog",
         "RevocationOffByOne",
     )
-    settings = {
+    settings: ClassVar[Mapping[str, Sequence[Value]]] = {
         "batch": (64, 1),
         "policy": ("complete", "rollback"),
         "pre_vote": (True, False),
@@ -87,7 +89,7 @@ class CivicTrust(Scenario):
     )
     liveness = (Converges("state_hash"), NothingPartial())
 
-    hosts = {name: program(CivicTrustNode, _keys) for name in ("n1", "n2", "n3")}
+    hosts: Mapping[str, Program] = {name: program(CivicTrustNode, _keys) for name in ("n1", "n2", "n3")}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
