@@ -165,6 +165,10 @@ def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None) -> F
     try:
         text = raw.decode()
         document = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:  # escapes can spell halves of characters, which no text may hold
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ScheduleError(f"{source}: not a schedule: a \\u escape spells half a character") from None
     except UnicodeDecodeError as error:
         raise ScheduleError(f"{source}, line {raw[: error.start].count(10) + 1}: this is not UTF-8 text, so not a schedule") from None
     except json.JSONDecodeError as error:
@@ -218,7 +222,7 @@ class _Decoder:
             actions=self._actions(document),
             noise=self._field(document, "noise", Noise, Noise()),
             overrides=self._overrides(document),
-            settings=_frozen_map(self._field(document, "settings", dict, {})),
+            settings=self._settings(document),
             mutant=self._field(document, "mutant", str, "") or None,
             budget=self._field(document, "budget", str, "quorum-safe"),
         )
@@ -253,6 +257,12 @@ class _Decoder:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             raise self.fail(f'"{key}": {error}', key) from None
+
+    def _settings(self, document: dict[str, object]) -> dict[str, Value]:
+        try:
+            return {str(name): _frozen(value) for name, value in self._field(document, "settings", dict, {}).items()}
+        except ValueError as error:
+            raise self.fail(f'"settings": {error}', "settings") from None
 
     def _actions(self, document: dict[str, object]) -> tuple[Action, ...]:
         actions: list[Action] = []
@@ -305,21 +315,20 @@ class _Decoder:
 
 def _typed(value: object, annotation: object) -> Value:
     """An operation's argument, as its annotation says; without one, lists become tuples."""
+    value = _frozen(value)
     if annotation is None or isinstance(annotation, str):
-        return _frozen(value)
+        return value
     return msgspec.convert(value, annotation)  # type: ignore[call-overload, no-any-return]  # annotations are types
 
 
 def _frozen(value: object) -> Value:
     if isinstance(value, list):
         return tuple(map(_frozen, value))
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValueError(f"{str(value)[:20]}... does not fit into 64 bits")
     if isinstance(value, dict):
         raise ValueError("an object cannot stand for a value here: use a list")  # noqa: TRY004  # see _action
     return value
-
-
-def _frozen_map(values: dict[str, object]) -> dict[str, Value]:
-    return {str(name): _frozen(value) for name, value in values.items()}
 
 
 def _positions(text: str) -> dict[tuple[str, int], int]:

@@ -69,6 +69,7 @@ class Rough(OneServer):
     keys: ClassVar = ("k1",)
     killpoints: ClassVar = ("before-answer",)
     settings: ClassVar = {"batch": (64, 1)}
+    properties: ClassVar = []
 
     @operation(value=(1, 2, 3), word=st.sampled_from(["a", "b"]))
     async def put(self, client: Client, value: int, word: str) -> None:

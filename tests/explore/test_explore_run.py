@@ -147,9 +147,7 @@ def test_the_timeline_is_a_page_a_cell_and_lines(tmp_path: Path, lost: Run) -> N
     assert (tmp_path / "run.html").read_text() == timeline.html()
 
 
-def test_a_reference_to_a_file_is_found_from_the_folders_above_the_schedule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reference_to_a_file_is_found_from_the_folders_above_the_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "above_scenario.py").write_text((HERE / "replicated_register.py").read_text())
     path = tmp_path / "project" / ".killpoint" / "s.json"
