@@ -307,7 +307,7 @@ class _Decoder:
         overrides: list[Override] = []
         for place, item in enumerate(self._field(document, "overrides", list, [])):
             try:
-                overrides.append(msgspec.convert(item, MessageNoise | TaskNoise | DiskNoise))  # type: ignore[arg-type]  # a union
+                overrides.append(msgspec.convert(item, MessageNoise | TaskNoise | DiskNoise))
             except msgspec.ValidationError as error:
                 raise self.fail(f"override {place}: {error}", "overrides", place) from None
         return tuple(overrides)
@@ -318,7 +318,7 @@ def _typed(value: object, annotation: object) -> Value:
     value = _frozen(value)
     if annotation is None or isinstance(annotation, str):
         return value
-    return msgspec.convert(value, annotation)  # type: ignore[call-overload, no-any-return]  # annotations are types
+    return msgspec.convert(value, annotation)
 
 
 def _frozen(value: object) -> Value:
