@@ -32,9 +32,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     Raises:
         SystemExit: help or the version was shown (0), or the usage is wrong (3).
     """
-    parser = _Parser(
-        prog="killpoint", description="Break a simulated cluster until a property fails, and say why.", epilog=_CODES
-    )
+    parser = _Parser(prog="killpoint", description="Break a simulated cluster until a property fails, and say why.", epilog=_CODES)
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _explore(commands.add_parser("explore", help="run schedule after schedule until a property fails", epilog=_CODES))
@@ -60,17 +58,13 @@ def _explore(command: argparse.ArgumentParser) -> None:
         choices=("quorum-safe", "unlimited"),
         help="faults only as far as the system promises to survive them, or any; without it schedules draw either",
     )
-    command.add_argument(
-        "--out", type=Path, default=Path(".killpoint"), metavar="DIR", help="where failures go (default .killpoint)"
-    )
+    command.add_argument("--out", type=Path, default=Path(".killpoint"), metavar="DIR", help="where failures go (default .killpoint)")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
 def _replay(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, metavar="FILE", help="a schedule")
-    command.add_argument(
-        "--until", metavar="T", help="only up to this virtual time (3.2s, 350ms), with the state of every host then"
-    )
+    command.add_argument("--until", metavar="T", help="only up to this virtual time (3.2s, 350ms), with the state of every host then")
     command.add_argument("--all", action="store_true", help="every event, messages and disk operations too")
     command.add_argument("--html", type=Path, metavar="OUT", help="write the space-time diagram as a page")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")

@@ -53,9 +53,7 @@ def run(options: Namespace) -> int:
 
 def _lines(scenario: str, report: DeterminismReport, *, interrupted: bool) -> list[str]:
     many = f"{report.compared:,} schedule{'s' if report.compared != 1 else ''} in two processes"
-    head = (
-        f"{scenario}: {many} under different hash seeds, the second in reverse order{' (interrupted)' if interrupted else ''}: "
-    )
+    head = f"{scenario}: {many} under different hash seeds, the second in reverse order{' (interrupted)' if interrupted else ''}: "
     if report.divergence is None:
         return [f"{head}0 differing digests."]
     return [f"{head}schedules {', '.join(map(str, report.differing))} differ.", *_divergence(report.divergence)]
@@ -65,9 +63,7 @@ def _divergence(found: Divergence) -> list[str]:
     lines = [f"Schedule {found.number} depends on {found.cause}."]
     if found.left is None and found.right is None:
         if found.before:
-            lines.append(
-                "    Its traces are alike: the order of tasks or the content of disks differs, which only the digest covers."
-            )
+            lines.append("    Its traces are alike: the order of tasks or the content of disks differs, which only the digest covers.")
     else:
         lines.append("    First event that differs:")
         lines += [f"          {_event(event)}" for event in found.before]

@@ -6,13 +6,19 @@ would run where no schedule says so.  So the handler only sets a flag, which cam
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Self
 
+from .arguments import INTERRUPTED
+
 __all__ = ["Interruptible"]
+
+SHOW_CURSOR = "\x1b[?25h"
+"""A progress display hides it."""
 
 
 class Interruptible:
@@ -40,6 +46,9 @@ class Interruptible:
 
     def _interrupted(self, _number: int, _frame: FrameType | None) -> None:
         if self.requested:
-            raise KeyboardInterrupt
+            # Not by an exception either, which the program of some host would get, and the run would count as its crash.
+            sys.stderr.write(f"{SHOW_CURSOR if sys.stderr.isatty() else ''}aborted\n")
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
         self.requested = True
         sys.stderr.write("\nstopping after the run in progress; Ctrl-C again aborts\n")

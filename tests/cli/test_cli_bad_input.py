@@ -90,9 +90,7 @@ def test_every_truncation_of_a_schedule_is_refused(killpoint: Killpoint) -> None
         assert "bad.json, line " in complaint(killpoint, "replay", "bad.json")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe\x00", b"[]", b"null", b"3", b'"text"', b"{}", b"[" * 100_000, b"\x00" * 5000]
-)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"[]", b"null", b"3", b'"text"', b"{}", b"[" * 100_000, b"\x00" * 5000])
 def test_what_is_no_schedule_at_all_is_refused(killpoint: Killpoint, content: bytes) -> None:
     Path("bad.json").write_bytes(content)
     assert "bad.json" in complaint(killpoint, "replay", "bad.json")
@@ -156,9 +154,7 @@ def test_usage_that_makes_no_sense_is_refused(killpoint: Killpoint, arguments: t
 
 def test_a_moment_that_is_no_time_is_refused(killpoint: Killpoint) -> None:
     Path("bad.json").write_text(codec.encode(GOOD))
-    assert "--until: 'soon' is no time: write 3.2s, 350ms or a number" in complaint(
-        killpoint, "replay", "bad.json", "--until", "soon"
-    )
+    assert "--until: 'soon' is no time: write 3.2s, 350ms or a number" in complaint(killpoint, "replay", "bad.json", "--until", "soon")
 
 
 def test_a_page_that_cannot_be_written_is_refused(killpoint: Killpoint) -> None:

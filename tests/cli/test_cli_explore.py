@@ -115,12 +115,17 @@ def test_ctrl_c_while_shrinking_saves_the_smallest_failure_so_far(killpoint: Kil
 
 
 def test_a_second_ctrl_c_aborts() -> None:
-    interrupt = Interruptible()
-    with interrupt:
-        signal.raise_signal(signal.SIGINT)
-        assert interrupt.requested
-        with pytest.raises(KeyboardInterrupt):
+    code = """if True:
+        import signal
+        from killpoint.cli.interrupt import Interruptible
+        with Interruptible() as interrupt:
             signal.raise_signal(signal.SIGINT)
+            print(interrupt.requested, flush=True)
+            signal.raise_signal(signal.SIGINT)
+            print("still here")"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (130, "True\n")
+    assert ended.stderr.endswith("aborted\n")
 
 
 def test_signals_are_handled_as_before_afterwards() -> None:

@@ -82,9 +82,7 @@ def test_a_scenario_without_mutants_says_so(killpoint: Killpoint) -> None:
 def test_determinism_of_an_honest_scenario_is_exit_code_0(killpoint: Killpoint) -> None:
     ended = killpoint("determinism", "replicated_register.py:ReplicatedRegister", "--seeds", 5)
     assert ended.code == 0
-    assert (
-        "5 schedules in two processes under different hash seeds, the second in reverse order: 0 differing digests." in ended.out
-    )
+    assert "5 schedules in two processes under different hash seeds, the second in reverse order: 0 differing digests." in ended.out
 
 
 def test_a_leak_is_exit_code_1_with_the_first_event_and_the_attribute(killpoint: Killpoint) -> None:
