@@ -134,20 +134,20 @@ class DiskImage:
         """How many units a power loss could lose now."""
         return len(self._units())
 
-    def _units(self) -> list[tuple[int, int, str]]:
+    def _units(self) -> Sequence[tuple[int, int, str]]:
         """All pending units in the order of issue, as (number, part, kind)."""
-        units: list[tuple[int, int, str]] = [(number, 0, "name") for number, _, _ in self._changes]
+        units = [(number, 0, "name") for number, _, _ in self._changes]
         for inode in self._inodes():
             for number, offset, data in inode.pending:
                 units.extend((number, part, "data") for part in range(len(_sectors(offset, data))))
         return sorted(units)
 
-    def _inodes(self) -> list[_Inode]:
+    def _inodes(self) -> Sequence[_Inode]:
         """Every file that a name, cached or durable, or a pending change of names refers to."""
         found = {id(inode): inode for inode in (*self._names.values(), *self._durable_names.values())}
         for _, bindings, _ in self._changes:
             found.update((id(inode), inode) for inode in bindings.values() if inode is not None)
-        return list(found.values())
+        return tuple(found.values())
 
     def power_loss(self, keep: str) -> tuple[int, int]:
         """Lose power: afterwards the disk holds what was durable and the kept units.  Returns (kept, pending) counts."""
@@ -182,7 +182,7 @@ def parse_keep(keep: str) -> tuple[str, tuple[int, ...]]:
     return word, numbers
 
 
-def _kept(units: list[tuple[int, int, str]], keep: str) -> set[tuple[int, int]]:
+def _kept(units: Sequence[tuple[int, int, str]], keep: str) -> set[tuple[int, int]]:
     """Which units survive."""
     word, numbers = parse_keep(keep)
     if word == "none":

@@ -33,7 +33,7 @@ _NOTHING = FaultOutcome("nothing")
 _OVER_BUDGET = FaultOutcome("over-budget")
 
 
-class _Stop(Fault):
+class _Stop(Fault, frozen=True):
     """What killing and losing power have in common; `duration` is how long the host stays down."""
 
     target: str
@@ -43,16 +43,17 @@ class _Stop(Fault):
 
     def strike(self, world: World) -> FaultOutcome:
         """Stop the host; restart it after `duration`."""
-        for machine in world.resolve(self.target):
-            if not world.affords([machine.name]):
-                return _OVER_BUDGET
-            kept = world.kill(machine, keep=self._keep(), cause=world.strike_index)
-            world.end_later(self.duration, lambda: world.restart(machine))
-            return FaultOutcome("struck", (machine.name,), kept)
-        return _NOTHING
+        machine = world.resolve(self.target)
+        if machine is None:
+            return _NOTHING
+        if not world.affords([machine.name]):
+            return _OVER_BUDGET
+        kept = world.kill(machine, keep=self._keep(), cause=world.strike_index)
+        world.end_later(self.duration, lambda: world.restart(machine))
+        return FaultOutcome("struck", (machine.name,), kept)
 
 
-class Kill(_Stop):
+class Kill(_Stop, frozen=True):
     """The process dies where it stands (SIGKILL, an out-of-memory kill); the kernel survives, so the disk loses nothing.
 
     No clean-up code runs.  Messages to it are lost until it is restarted, after `duration` seconds.  Every safety property and
@@ -63,7 +64,7 @@ class Kill(_Stop):
         return None
 
 
-class PowerLoss(_Stop):
+class PowerLoss(_Stop, frozen=True):
     """The machine loses power: the process dies, and of what was written but not synced the disk keeps only what `keep` says.
 
     `keep` is `none`, `all`, `prefix:N`, `subset:N` (a pseudo-random half) or `units:N,N,...`, in units of 512-byte sectors and
@@ -79,7 +80,7 @@ class PowerLoss(_Stop):
         parse_keep(self.keep)
 
 
-class Pause(Fault):
+class Pause(Fault, frozen=True):
     """The process is stopped and later continued (SIGSTOP, a long garbage collection, a suspended virtual machine).
 
     Messages wait for it; its clock goes on, so it may believe for a while to be what it no longer is.  All safety properties
@@ -90,16 +91,15 @@ class Pause(Fault):
 
     def strike(self, world: World) -> FaultOutcome:
         """Pause for `duration` seconds."""
-        for machine in world.resolve(self.target):
-            if machine.paused:
-                return _NOTHING
-            if not world.affords([machine.name]):
-                return _OVER_BUDGET
-            incarnation = machine.incarnation
-            world.pause(machine, world.strike_index)
-            world.end_later(self.duration, lambda: _resume(world, machine, incarnation))
-            return FaultOutcome("struck", (machine.name,))
-        return _NOTHING
+        machine = world.resolve(self.target)
+        if machine is None or machine.paused:
+            return _NOTHING
+        if not world.affords([machine.name]):
+            return _OVER_BUDGET
+        incarnation = machine.incarnation
+        world.pause(machine, world.strike_index)
+        world.end_later(self.duration, lambda: _resume(world, machine, incarnation))
+        return FaultOutcome("struck", (machine.name,))
 
 
 def _resume(world: World, machine: Machine, incarnation: int) -> None:
@@ -107,7 +107,7 @@ def _resume(world: World, machine: Machine, incarnation: int) -> None:
         world.resume(machine)
 
 
-class Partition(Fault):
+class Partition(Fault, frozen=True):
     """The network between some hosts and the rest drops everything (a switch dies, a firewall rule, a cable).
 
     `shape` says which links: `isolate` cuts the target off from all other system hosts; `inbound` and `outbound` cut only what
@@ -125,25 +125,22 @@ class Partition(Fault):
 
     def strike(self, world: World) -> FaultOutcome:
         """Cut the links for `duration` seconds."""
-        for machine in world.resolve(self.target):
-            if machine.name not in world.system:
-                return _NOTHING
-            inside = self._inside(world.system, machine.name)
-            outside = [name for name in world.system if name not in inside]
-            if not outside:
-                return _NOTHING
-            if not world.affords(inside):
-                return _OVER_BUDGET
-            if self.shape == "isolate" and all(world.network.is_cut(machine.name, name) for name in outside):
-                return _NOTHING
-            inward = [(b, a) for a in inside for b in outside]
-            outward = [(a, b) for a in inside for b in outside]
-            links = {"inbound": inward, "outbound": outward}.get(self.shape, inward + outward)
-            world.network.cut(links)
-            cut = world.incident("cut", None, world.strike_index, links=tuple(links), inside=tuple(inside))
-            world.end_later(self.duration, lambda: _heal(world, links, cut))
-            return FaultOutcome("struck", tuple(inside))
-        return _NOTHING
+        machine = world.resolve(self.target)
+        if machine is None or machine.name not in world.system:
+            return _NOTHING
+        inside = self._inside(world.system, machine.name)
+        outside = [name for name in world.system if name not in inside]
+        inward = [(b, a) for a in inside for b in outside]
+        outward = [(a, b) for a in inside for b in outside]
+        links = {"inbound": inward, "outbound": outward}.get(self.shape, inward + outward)
+        if all(world.network.is_cut(*link) for link in links):
+            return _NOTHING
+        if not world.affords(inside):
+            return _OVER_BUDGET
+        world.network.cut(links)
+        cut = world.incident("cut", None, world.strike_index, links=tuple(links), inside=tuple(inside))
+        world.end_later(self.duration, lambda: _heal(world, links, cut))
+        return FaultOutcome("struck", tuple(inside))
 
     def _inside(self, system: Sequence[str], name: str) -> list[str]:
         """The smaller side."""
@@ -157,7 +154,7 @@ def _heal(world: World, links: list[tuple[str, str]], cause: int) -> None:
     world.incident("heal", None, cause, links=tuple(links))
 
 
-class CompromiseKey(Fault):
+class CompromiseKey(Fault, frozen=True):
     """Somebody else has a copy of a private key, and uses it from now on; `duration` is how long it takes to be noticed.
 
     What the thief can do and what noticing means is the scenario's business (`Scenario.compromise`, `Scenario.notice`): in the
@@ -214,7 +211,7 @@ def _target(random: Random, cast: Cast) -> str:
 
 def _duration(random: Random, *, least: float = 0.02, most: float = 2.0) -> float:
     """Log-uniform seconds, rounded to milliseconds."""
-    return round(least * (most / least) ** random.random(), 3)
+    return round(float(least * (most / least) ** random.random()), 3)
 
 
 def _downtime(random: Random) -> float:

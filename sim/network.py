@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..properties.history import Value
-from .payload import encode
 from .machine import Delivery, UnknownHost
+from .payload import encode
 
 if TYPE_CHECKING:
     from .machine import Machine

@@ -99,7 +99,7 @@ class Session:
         self._release = _hold_collector(self)
         self.world = World(
             self.scenario.hosts,
-            clients={name: self._serve for name in kind.client_names()},
+            clients=dict.fromkeys(kind.client_names(), self._serve),
             outsiders=self.scenario.outsiders,
             seed=seed,
             noise=NoiseSource(seed, noise, self._header.overrides, keep=keep_noise),

@@ -65,7 +65,7 @@ class Watchdog:
         """The world is no longer being driven."""
         self._watched.pop(world, None)
         if self._fired.pop(world, None) is not None:
-            _raise_in(threading.get_ident(), None)  # type: ignore[arg-type]  # NULL takes back what is not yet raised
+            _raise_in(threading.get_ident(), None)  # NULL takes back what is not yet raised
 
     @property
     def alarmed(self) -> bool:
@@ -83,15 +83,13 @@ class Watchdog:
         while True:
             self._wake.wait(step)
             for world, (thread, slices, stuck) in list(self._watched.items()):
-                if world.running is None or world.slices != slices:
-                    now = (thread, world.slices, 0.0)
-                else:
-                    now = (thread, slices, stuck + step)
+                moved = world.running is None or world.slices != slices
+                now = (thread, world.slices, 0.0) if moved else (thread, slices, stuck + step)
                 if world in self._watched:
                     self._watched[world] = now
                 if now[2] >= self.limit and world not in self._fired:
                     self._fired[world] = _place(thread)
-                    _raise_in(thread, NeverYieldsError)  # type: ignore[arg-type]  # a class, raised there
+                    _raise_in(thread, NeverYieldsError)  # a class, raised there
 
 
 def _place(thread: int) -> str:

@@ -25,17 +25,17 @@ from __future__ import annotations
 
 import atexit
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from ..properties.history import Event, Incident, Observe, Value
 from ..properties.verdict import Monitor, Verdict
 from .digest import BLOCK, Digest, canonical
 from .drive import Drive
-from .machine import Armed, Delivery, Machine, SimHost
+from .machine import Armed, Delivery, Machine
 from .network import Network
 from .noise import NoiseSource
 from .payload import encode
@@ -58,7 +58,7 @@ MAX_EVENTS = 3_000_000
 COLLECT_EVERY = 2048
 """Blocks of the digest between two garbage collections within a run: a fixed point, since collections can run `__del__`."""
 
-Entry = tuple[float, int, int, float, Callable[[object], None], object]
+Entry = tuple[float, int, int, float, Callable[[Any], None], Any]
 
 
 class World:
@@ -70,10 +70,10 @@ class World:
 
     def __init__(
         self,
-        programs: Mapping[str, Callable[[SimHost], object]],
+        programs: Mapping[str, Callable[[Any], Awaitable[None]]],
         *,
-        clients: Mapping[str, Callable[[SimHost], object]] | None = None,
-        outsiders: Mapping[str, Callable[[SimHost], object]] | None = None,
+        clients: Mapping[str, Callable[[Any], Awaitable[None]]] | None = None,
+        outsiders: Mapping[str, Callable[[Any], Awaitable[None]]] | None = None,
         seed: int = 0,
         noise: NoiseSource | None = None,
         settings: Mapping[str, Value] | None = None,
@@ -115,7 +115,7 @@ class World:
             for name, program in group.items():
                 if name in self.machines:
                     raise ValueError(f"two hosts are called {name!r}: names are addresses and must differ")
-                self.machines[name] = Machine(self, name, len(self.machines), role, program)  # type: ignore[arg-type]
+                self.machines[name] = Machine(self, name, len(self.machines), role, program)
 
         _open_worlds.add(self)
 
@@ -228,12 +228,12 @@ class World:
         if self.scenario is not None:
             self.scenario.notice(self, key)
 
-    def _arrive(self, item: object) -> None:
-        message, target = item  # type: ignore[misc]
+    def _arrive(self, item: tuple[Delivery, Machine]) -> None:
+        message, target = item
         self.network.deliver(message, target)
 
-    def _end(self, end: object) -> None:
-        end()  # type: ignore[operator]
+    def _end(self, end: Callable[[], None]) -> None:
+        end()
 
     def end_faults(self) -> None:
         """Let every fault that has not ended end now, in the order in which they would have."""
@@ -289,9 +289,8 @@ class World:
         if deadline < inf:
             heappush(self._heap, (deadline, WAKE, machine.index, machine.wake_ticket, self._woken, (machine, machine.wake_ticket)))
 
-    def _woken(self, item: object) -> None:
-        machine: Machine
-        machine, ticket = item  # type: ignore[misc]
+    def _woken(self, item: tuple[Machine, int]) -> None:
+        machine, ticket = item
         if machine.wake_ticket != ticket:
             return
         machine.wake_at = inf
@@ -428,8 +427,8 @@ class World:
         """True if impairing these hosts as well stays within what the system tolerates."""
         return self.tolerates is None or len(self.impaired() | (set(hosts) & set(self.system))) <= self.tolerates
 
-    def resolve(self, target: str) -> tuple[Machine, ...]:
-        """The live machines that a target means: one by name, or the holder of a role such as `leader`.
+    def resolve(self, target: str) -> Machine | None:
+        """The live machine that a target means: by name, or the holder of a role such as `leader`; None if there is none.
 
         A role's holder is the live host that last observed that role: the one whose boundary crossing made the fault strike, if it
         is one of them, else the one with the highest term, then by name.
@@ -438,9 +437,9 @@ class World:
         if machine is None and self.crossing is not None and self.crossing.observed.get("role") == target:
             machine = self.crossing
         if machine is not None:
-            return (machine,) if machine.alive else ()
+            return machine if machine.alive else None
         holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
-        return tuple(sorted(holders, key=lambda m: (-int(m.observed.get("term") or 0), m.name))[:1])  # type: ignore[call-overload]
+        return min(holders, key=lambda m: (-_term(m), m.name), default=None)
 
     # -- recording --------------------------------------------------------------------------------
 
@@ -528,6 +527,11 @@ class World:
             outer, self.crossing = self.crossing, machine
             ready.strike()
             self.crossing = outer
+
+
+def _term(machine: Machine) -> int:
+    term = machine.observed.get("term")
+    return term if isinstance(term, int) else 0
 
 
 def _nobody_asks(_: Machine) -> None:
