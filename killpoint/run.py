@@ -18,7 +18,7 @@ import msgspec
 from .explore.catalog import UnknownScenarioError, find_scenario
 from .properties.graph import causal_past, causal_words, history_graph
 from .properties.history import History, Value, render
-from .properties.verdict import Status, Verdict
+from .properties.verdict import Verdict
 from .report.spacetime import spacetime_fragment, spacetime_html
 from .report.text import operations_table, schedule_lines, timeline_lines, verdict_lines
 from .sim import codec
@@ -265,9 +265,8 @@ class Run:
 
     def __str__(self) -> str:
         lines = [f"{self.schedule.scenario}: {self.record.status.value}, {self.comparison}; digest {self.digest}"]
-        for verdict in self.verdicts:
-            if verdict.status is not Status.VALID:
-                lines += verdict_lines(verdict, self.history)
+        if self.failure is not None:
+            lines += verdict_lines(self.failure, self.history)
         return "\n".join([*lines, *schedule_lines(self.schedule, self.record.strikes)])
 
     def __repr__(self) -> str:

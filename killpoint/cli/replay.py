@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from ..explore.finding import failing_lines
 from ..properties.verdict import Status
 from ..report.text import noise_text, schedule_lines, state_lines, states_at, timeline_lines, verdict_lines
 from ..run import Run, load, parse_time
@@ -51,10 +52,14 @@ def _lines(replayed: Run, until: float | None, *, everything: bool) -> list[str]
     lines += [*schedule_lines(replayed.schedule, record.strikes), ""]
     held = [verdict.name for verdict in record.verdicts if verdict.status is Status.VALID]
     lines += [f"Holds: {', '.join(held)}."] if held else []
-    for verdict in record.verdicts:
-        if verdict.status is not Status.VALID:
+    unknown = [verdict for verdict in record.verdicts if verdict.status is Status.UNKNOWN]
+    if record.failure is None:
+        for verdict in unknown:
             lines += verdict_lines(verdict, record.history)
-    return [*lines, _comparison(replayed)]
+    elif unknown:
+        # The first violation stops a run; what the others would have said is no news then.
+        lines += [f"Undecided, because the run ends with the violation: {', '.join(verdict.name for verdict in unknown)}."]
+    return [*lines, *failing_lines(record), _comparison(replayed)]
 
 
 def _comparison(replayed: Run) -> str:
