@@ -98,7 +98,7 @@ class Draft:
             groups.setdefault(name.partition("-")[0], []).append(name)
         if random.random() < 0.25:
             return [name for group in groups.values() for name in group]
-        group = random.choice(list(groups.values()))
+        (group,) = random.choices(list(groups.values()), [len(group) for group in groups.values()])
         return random.sample(group, min(random.randint(1, 3), len(group)))
 
     @staticmethod

@@ -180,11 +180,26 @@ class Shrinker:
             return
         quiet = self._now.replace(noise=Noise(), overrides=())
         tries, self._variants_left = self._variants_left, LATER_VARIANTS
-        if self._try(quiet) or any(self._try(_variant(quiet, number)) for number in range(tries)):
+        if self._try(quiet) or any(self._try(self._variant(quiet, number)) for number in range(tries)):
             return
         for sort in Noise.__struct_fields__:
             if getattr(self._now.noise, sort):
                 self._try(self._now.replace(noise=msgspec.structs.replace(self._now.noise, **{sort: 0.0})))
+
+    def _variant(self, schedule: Schedule, number: int) -> Schedule:
+        """The same actions under another seed, which moves what programs draw themselves (time-outs); some with other settings or
+        durations, too.
+
+        Where a run depends on noise, it seldom depends on *that* noise: it needed some luck, and a quiet run may have it as well.
+        """
+        random = Random(number)
+        if number % 3 == 1:
+            settings = {name: random.choice(list(values)) for name, values in self._scenario.settings.items()}
+            schedule = schedule.replace(settings=settings)
+        if number % 3 == 2:
+            stretch = random.choice([0.5, 2.0])
+            schedule = schedule.replace(actions=tuple(_stretched(action, stretch) for action in schedule.actions))
+        return schedule.replace(seed=number)
 
     def _cut_tail(self) -> None:
         """Actions after the violation cannot matter."""
@@ -273,8 +288,8 @@ class Shrinker:
             actions = self._now.actions
             size = random.randint(max(1, len(actions) // 2), len(actions) - 1)
             chosen = sorted(random.sample(range(len(actions)), size))
-            rest = self._now.replace(actions=tuple(actions[place] for place in chosen), seed=random.randrange(1000))
-            if self._try(rest):
+            rest = self._now.replace(actions=tuple(actions[place] for place in chosen))
+            if self._try(self._variant(rest, random.randrange(1000))):
                 failed = 0
                 self._pin()
                 self._delete_actions()
@@ -375,21 +390,12 @@ class Shrinker:
         return low <= at <= high and self._try(self._with(place, _at(actions[place], at)))
 
 
-def _variant(schedule: Schedule, number: int) -> Schedule:
-    """The same actions under another seed, which moves what programs draw themselves (time-outs); some with other durations, too.
-
-    Where a run depends on noise, it seldom depends on *that* noise: it needed some luck, and a quiet run may have it as well.
-    """
-    stretch = (1.0, 2.0, 0.5, 1.0)[number % 4]
-    if stretch == 1.0:
-        return schedule.replace(seed=number)
-    actions = tuple(
-        msgspec.structs.replace(a, fault=msgspec.structs.replace(a.fault, duration=round(a.fault.duration * stretch, 4)))
-        if isinstance(a, Inject)
-        else a
-        for a in schedule.actions
-    )
-    return schedule.replace(seed=number, actions=actions)
+def _stretched(action: Action, factor: float) -> Action:
+    """A fault that lasts longer or shorter; calls as they are."""
+    if isinstance(action, Call):
+        return action
+    duration = round(action.fault.duration * factor, 4)
+    return Inject(action.at, msgspec.structs.replace(action.fault, duration=duration), action.boundary)
 
 
 def _at(action: Action, at: float) -> Action:

@@ -1,9 +1,9 @@
 """The rolling digest: two runs are the same run if and only if their digests are equal.
 
 Every event, payload, disk byte, task choice and observed state goes in, in order, as a flat tuple of numbers, strings and bytes.
-Tuples are collected and hashed in blocks of a fixed number: `marshal` in its version 2 is a canonical form for such tuples (no back references, no
-interning, the same bytes on every supported Python), at a tenth of a microsecond per field.  Payloads are encoded first, by msgpack
-with unordered collections sorted.
+Tuples are collected and hashed in blocks of a fixed number: `marshal` in its version 2 is a canonical form for such tuples (no back
+references, no interning, the same bytes on every supported Python), at a tenth of a microsecond per field.  Payloads are encoded first,
+by msgpack with unordered collections sorted.
 
 The digest after every block is kept, so that two runs can be compared without keeping either: the first block that differs says
 where to look.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import outcome
 import trio
-from trio.lowlevel import Abort, Task, checkpoint, current_task, wait_task_rescheduled
+from trio.lowlevel import Abort, Task, cancel_shielded_checkpoint, checkpoint, current_task, wait_task_rescheduled
 
 from ..properties.history import Value
 from .disk import DiskImage
@@ -254,6 +254,8 @@ class SimHost:
             machine.world.passed_killpoint(machine, name)
             if machine.armed:
                 machine.world.cross(machine, name)
+                if machine.paused:
+                    await cancel_shielded_checkpoint()  # stops here, and goes on when the machine does
         if machine.handle is not self:
             await _never()
 
@@ -288,6 +290,8 @@ class SimDisk:
             machine.count(f"disk:{operation}")
             if machine.armed:
                 machine.world.cross(machine, "disk", f"disk:{operation}")
+                if machine.paused:
+                    await cancel_shielded_checkpoint()
         if machine.handle is not host:
             await _never()
         machine.world.disk_operation(machine, operation, path, len(data), offset, crc32(data))

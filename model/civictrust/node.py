@@ -154,9 +154,16 @@ class CivicTrustNode:
         await self.raft.read_barrier()
 
     async def inventory(self) -> Value:
-        """What this node holds: digests in its ledger, digests in its store, open intents.  For audits of this node only."""
+        """What this node holds: digests in its ledger, digests in its store, open intents.  Reads and checks every document.
+
+        Raises:
+            StoreCorruptionError: a document is not what its name says.
+        """
         logged = tuple(sorted(entry.digest for entry in self.ledger.entries))
-        return logged, await self.store.digests(), len(self.intents.open)
+        stored = await self.store.digests()
+        for digest in stored:
+            await self.store.get(digest)
+        return logged, stored, len(self.intents.open)
 
     # -- issuing ----------------------------------------------------------------------------------
 
