@@ -27,6 +27,7 @@ __all__ = [
     "LocalLeaderRead",
     "NoRequestDedup",
     "PriorTermCommit",
+    "RenameWithoutFsync",
     "RevocationOffByOne",
     "StoreAfterLog",
     "VoteNotPersisted",
@@ -228,6 +229,33 @@ class StoreAfterLog(CivicTrust):
                 await self.store_on_majority(signed)
             await self.host.killpoint("after-cas-store")
             return await self.conclude(signed, outcome)
+
+
+class _HastyStore(ContentStore):
+    """Renames into place what was written, and syncs the directory only."""
+
+    async def write(self, signed: Signed) -> None:
+        partial = f"{self._directory}/{signed.digest}.partial"
+        await self._disk.write(partial, content_of(signed))
+        await self._disk.rename(partial, f"{self._directory}/{signed.digest}")
+        await self._disk.fsync_directory(self._directory)
+
+
+class RenameWithoutFsync(CivicTrust):
+    """The store renames a document into place before its content is synced.
+
+    The rename is atomic, so a reader never sees half a document; everybody knows that trick.  After a power loss the name is there,
+    since the directory was synced, and the file is empty.
+
+    Minimal trigger: 2 actions (issue; a node loses power).
+    """
+
+    minimal: ClassVar[int] = 2
+
+    class node(CivicTrustNode):  # noqa: N801
+        """With the hasty store."""
+
+        store_class = _HastyStore
 
 
 class _OffByOne(Ledger):

@@ -53,6 +53,7 @@ class CivicTrust(Scenario):
         "AppendTruncates",
         "StoreAfterLog",
         "RevocationOffByOne",
+        "RenameWithoutFsync",
     )
     settings: ClassVar[Mapping[str, Sequence[Value]]] = {
         "batch": (64, 1),

@@ -64,6 +64,7 @@ TRIGGERS = {
         noise=Noise(latency=20.0, reorder=0.2),
     ),
     "store-after-log": Trigger("LoggedIsStored", (at_leader(0.5, Kill, "after-log-append"), issue(0.5, 1))),
+    "rename-without-fsync": Trigger("NoCrash", (issue(0.5, 1), Inject(0.6, PowerLoss(target="n1")))),
     "revocation-off-by-one": Trigger("RevocationHolds", (Inject(0.5, CompromiseKey(issuer="court", duration=0.1)),)),
 }
 
