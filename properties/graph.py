@@ -172,7 +172,8 @@ def _real_time(operations: Sequence[Operation]) -> Iterator[tuple[Operation, Ope
 
 def operations_of(graph: HistoryGraph) -> list[Operation]:
     """The operations of a graph, in the order of their invocations."""
-    return [data["operation"] for _node, data in graph.nodes(data=True) if "operation" in data]
+    found = [data["operation"] for _node, data in graph.nodes(data=True) if "operation" in data]
+    return sorted(found, key=lambda operation: operation.invoked)
 
 
 def duplicates(graph: HistoryGraph, select: Callable[[Operation], Iterable[Value] | None]) -> dict[Value, list[int]]:
@@ -288,8 +289,13 @@ def causal_past(graph: HistoryGraph, *, operation: int | None = None, event: int
         node = next((later for _node, later, data in graph.out_edges(node, data=True) if data["kind"] == "complete"), node)
     causal = nx.subgraph_view(graph, filter_edge=_happened_before)
     past: set[Node] = nx.ancestors(causal, node) | {node}
-    view: HistoryGraph = causal.subgraph(past).copy()
-    return view
+    # Node by node, because a subgraph of networkx may come in the order of a set.
+    part: HistoryGraph = nx.MultiDiGraph()
+    part.add_nodes_from((found, data) for found, data in graph.nodes(data=True) if found in past)
+    for earlier, later, data in causal.edges(data=True):
+        if earlier in past and later in past:
+            _edge(part, earlier, later, data["kind"])
+    return part
 
 
 def _happened_before(_earlier: Node, _later: Node, kind: object) -> bool:

@@ -81,7 +81,8 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
             if early is not None:
                 return Conflict((write, early), f"{render(value)} was read before its write was invoked")
         zones.append(_zone(write, seen))
-    zones += [_zone(write, []) for value, write in writes.items() if value not in reads and write.completed is not None]
+    # One that is pending and unread makes a backward zone without end, which excludes nothing.
+    zones += [_zone(write, []) for value, write in writes.items() if value not in reads]
     return _overlap(zones)
 
 

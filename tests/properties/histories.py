@@ -103,7 +103,7 @@ def _take_effect(
 
 
 def brute_force(specification: Specification, operations: Sequence[Operation], returns: int | None = None) -> bool:
-    """True if some order of all completed and some pending operations is legal.  Remembers nothing, and knows no trick.
+    """True if some order of all completed and some pending operations is legal.  Remembers where it has been, and knows no trick.
 
     With `returns` only the first so many to complete, of each part, must be placed; those that complete later may be.
     """
@@ -111,7 +111,7 @@ def brute_force(specification: Specification, operations: Sequence[Operation], r
     parts: dict[object, list[Operation]] = {}
     for one in judged:
         parts.setdefault(specification.partition(one), []).append(one)
-    return all(_extend(specification, specification.initial, part, _due(part, returns)) for part in parts.values())
+    return all(_extend(specification, specification.initial, part, _due(part, returns), set()) for part in parts.values())
 
 
 def _due(operations: Sequence[Operation], returns: int | None) -> frozenset[int]:
@@ -119,15 +119,22 @@ def _due(operations: Sequence[Operation], returns: int | None) -> frozenset[int]
     return frozenset(number for _return, number in completed[:returns])
 
 
-def _extend(specification: Specification, state: State, rest: list[Operation], due: frozenset[int]) -> bool:
+Seen = set[tuple[tuple[int, ...], State]]
+
+
+def _extend(specification: Specification, state: State, rest: list[Operation], due: frozenset[int], seen: Seen) -> bool:
     completed = [one.completed for one in rest if one.completed is not None and one.id in due]
     if not completed:
         return True
+    key = tuple(one.id for one in rest), state
+    if key in seen:
+        return False
+    seen.add(key)
     first_return = min(completed)
     for position, one in enumerate(rest):
         if one.invoked < first_return:
             following = specification.step(state, call_of(one))
             others = rest[:position] + rest[position + 1 :]
-            if not isinstance(following, Refusal) and _extend(specification, following, others, due):
+            if not isinstance(following, Refusal) and _extend(specification, following, others, due, seen):
                 return True
     return False

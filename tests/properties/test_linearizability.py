@@ -148,6 +148,39 @@ def test_an_issuance_that_timed_out_may_stand_where_there_is_room() -> None:
     assert [judge(place) for place in (3, 4, 6, 7)] == [Status.INVALID, Status.VALID, Status.VALID, Status.INVALID]
 
 
+def test_issuances_that_nobody_saw_need_room_too() -> None:
+    """Two entries lie unseen between indices 3 and 7: the first is at most at 5, the second at least at 5."""
+
+    def judge(request: str, place: int) -> Status:
+        history = [
+            operation(0, "issue", ("a", "x"), 3, (0, 1)),
+            operation(1, "issue", ("b", "y"), None, (2, None)),
+            operation(2, "issue", ("c", "y"), None, (3, None)),
+            operation(3, "issue", ("d", "z"), 7, (4, 5)),
+            operation(4, "audit", None, ("a", "b", "c", "d"), (6, 7)),
+            operation(5, "lookup", request, place, (8, 9)),
+        ]
+        return Linearizable(IssuanceLedger()).judge(history).status
+
+    assert [judge("b", place) for place in (4, 5, 6)] == [Status.VALID, Status.VALID, Status.INVALID]
+    assert [judge("c", place) for place in (4, 5, 6)] == [Status.INVALID, Status.VALID, Status.VALID]
+
+
+def test_a_crashed_cas_may_be_needed_beside_a_write_of_the_same_value() -> None:
+    """Both lead from 1 to 2, but only the write can make a 2 out of the 3 that comes later."""
+    history = [
+        operation(0, "write", 1, span=(0, 1)),
+        operation(1, "cas", (1, 2), span=(2, None)),
+        operation(2, "write", 2, span=(3, 20)),
+        operation(3, "read", None, 2, span=(4, 5)),
+        operation(4, "write", 3, span=(6, 7)),
+        operation(5, "read", None, 3, span=(8, 9)),
+        operation(6, "read", None, 2, span=(10, 11)),
+    ]
+    assert Linearizable(CasRegister()).judge(history).status is Status.VALID
+    assert Linearizable(CasRegister()).judge(history[:1] + history[2:]).status is Status.INVALID
+
+
 def test_an_empty_history_says_that_it_is_empty() -> None:
     assert "no operations" in check(Linearizable(Register()), History([])).reason
 
@@ -176,6 +209,13 @@ def puzzle(size: int) -> list[Operation]:
     appends = [operation(n, "append", ("k", f"{n} "), None, (n, 1000 + n)) for n in range(size)]
     value = "".join(f"{n} " for n in range(size + 1))
     return [*appends, operation(size, "get", "k", value, (size, 999))]
+
+
+def test_equal_calls_are_tried_once() -> None:
+    """Appends that nobody can tell apart make one chain of states, not one for each subset."""
+    alike = [operation(n, "append", ("k", "x"), None, (n, 100 + n)) for n in range(12)]
+    analysis = analyse(Blind(), [*alike, operation(20, "get", "k", "y", (20, 99))], None)
+    assert (analysis.status, analysis.steps) == (Status.INVALID, 13)
 
 
 def test_budgets_and_deadlines_end_a_search_with_unknown() -> None:

@@ -99,7 +99,7 @@ def test_search_agrees_with_every_order(which: str) -> None:
     source = random.Random(f"search {which}")
     found = {True: 0, False: 0}
     orders = 0
-    for _ in range(4000):
+    for _ in range(3000):
         options = {"width": source.choice([2, 3, 5]), "pending": source.choice([0.0, 0.2, 0.5]), "wrong": wrong_once(source)}
         history = random_history(source, specification, invent, answer, source.randrange(1, size + 1), **options)
         expected = brute_force(specification, history)
@@ -114,7 +114,7 @@ def test_search_agrees_with_every_order(which: str) -> None:
             assert analysis.deepest is not None
             assert_linearization(specification, analysis.deepest.placed)
             assert_first_that_cannot_be_placed(specification, history, analysis.deepest.placed, analysis.deepest.stuck)
-    assert min(found.values()) > 250, f"too one-sided to show anything: {found}"
+    assert min(found.values()) > 200, f"too one-sided to show anything: {found}"
     assert orders > 250, "hardly any order was looked at"
 
 
@@ -140,6 +140,22 @@ def assert_linearization(specification: Specification, order: "list[Operation] |
         assert not isinstance(state, Refusal), f"{one.describe()}: {state}"
         assert all(later.completed is None or later.completed > one.invoked for later in order[position + 1 :])
     assert len({one.id for one in order}) == len(order)
+
+
+@pytest.mark.parametrize("which", ["register", "cas", "mutex"])
+def test_search_agrees_where_most_clients_crash(which: str) -> None:
+    """Longer and wider histories of which half is pending: what the rules about pending operations are for."""
+    specification, invent, answer, _size = SPECIFICATIONS[which]
+    source = random.Random(f"crashes {which}")
+    found = {True: 0, False: 0}
+    for _ in range(1500):
+        options = {"width": source.choice([4, 7]), "pending": source.choice([0.4, 0.6]), "wrong": source.choice([0.2, 0.5])}
+        history = random_history(source, specification, invent, answer, source.randrange(8, 15), **options)
+        judged = [one for one in history if one.outcome is not Outcome.FAIL]
+        expected = brute_force(specification, judged)
+        assert Search(specification, judged).run(1 << 30) is expected, [one.describe() for one in judged]
+        found[expected] += 1
+    assert min(found.values()) > 150, found
 
 
 @pytest.mark.parametrize("turn", [1, 3, 50])
