@@ -3,7 +3,8 @@
 Hypothesis chooses, Killpoint does the rest.  A run's character and each action are one integer draw, which seeds the same
 `Draft` that `killpoint explore` uses; arguments of operations are drawn from their strategies.  So a step costs a handful of
 choices, never one per message, and no two places decide what a schedule looks like.  Actions are applied to a session while
-they are drawn.
+they are drawn.  The same seed draws the same in every process, but for arguments whose strategies let Hypothesis insert
+constants that it finds in whatever modules are imported; a schedule carries its arguments, so its replay does not depend on that.
 
 Hypothesis's shrinker is switched off: it deletes choices, of which a step has several, and needs thousands of runs for what delta
 debugging of the schedule does in a hundred.  So is its database: a failing schedule is kept as a file, which survives an

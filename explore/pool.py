@@ -1,8 +1,8 @@
 """Arguments from Hypothesis strategies, outside of a Hypothesis test.
 
 A strategy can only be drawn from inside a running test, so a pool of examples is collected once per strategy, by a test that does
-nothing else, with a fixed seed and no database.  Which values are in the pool depends on the version of Hypothesis; schedules carry
-their arguments, so nothing that is kept depends on the pool.
+nothing else, with a fixed seed and no database.  Which values are in the pool depends on the version of Hypothesis; schedules
+carry their arguments, so nothing that is kept depends on the pool.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ..properties.history import Value
+from ..sim.scenario import ScenarioError
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -25,7 +26,7 @@ def argument_pool(strategy: object) -> list[Value]:
     """Examples of a strategy, simple ones among them.  Cost: about 50 ms the first time.
 
     Raises:
-        TypeError: it is not a Hypothesis strategy.
+        ScenarioError: it is not a Hypothesis strategy.
     """
     known = _pools.get(id(strategy))
     if known is not None and known[0] is strategy:
@@ -33,7 +34,8 @@ def argument_pool(strategy: object) -> list[Value]:
     from hypothesis.strategies import SearchStrategy  # noqa: PLC0415  # half a second that only scenarios with strategies pay
 
     if not isinstance(strategy, SearchStrategy):
-        raise TypeError(f"{strategy!r} does not say how to draw an argument: use a Hypothesis strategy, a list of values, or `unique`")
+        use = "use a Hypothesis strategy, a list of values, or `unique`"
+        raise ScenarioError(f"{strategy!r} does not say how to draw an argument: {use}")
     values: list[Value] = []
     _collect(strategy, values)
     _pools[id(strategy)] = (strategy, values)

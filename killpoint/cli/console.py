@@ -64,7 +64,8 @@ def print_json(document: object) -> None:
 def as_plain(verdict: Verdict) -> dict[str, object]:
     """A verdict for JSON."""
     evidence = verdict.evidence
-    plain: dict[str, object] = {"property": verdict.name, "status": verdict.status.value, "reason": verdict.reason}
+    name, kind = verdict.signature
+    plain: dict[str, object] = {"property": name, "kind": kind, "status": verdict.status.value, "reason": verdict.reason}
     if evidence is not None:
-        plain |= {"kind": evidence.kind, "lines": evidence.lines, "operations": evidence.operations, "events": evidence.events}
+        plain |= {"lines": evidence.lines, "operations": evidence.operations, "events": evidence.events}
     return plain

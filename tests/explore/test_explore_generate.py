@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from typing import ClassVar
 
 import pytest
 from explore_scenarios import OneServer, Rough
 from replicated_register import ReplicatedRegister
 
+from killpoint import faults
 from killpoint.explore.generate import MAX_ACTIONS, Draft, generate
 from killpoint.explore.pool import argument_pool
 from killpoint.model.civictrust.scenario import CivicTrust
@@ -81,8 +83,24 @@ def test_a_scenario_without_operations_is_refused_by_name() -> None:
     class Nothing(Scenario):
         """No operations."""
 
+        hosts: ClassVar = OneServer.hosts
+
     with pytest.raises(ScenarioError, match="Nothing has no operations"):
         Draft(Nothing, Random(0), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "complaint"),
+    [
+        ({"hosts": {}}, "has no hosts: set `hosts`"),
+        ({"hosts": {"c1": None}}, "has two hosts called 'c1'"),
+        ({"outsiders": {"n1": None}}, "has two hosts called 'n1'"),
+        ({"faults": faults.key_compromise()}, "has key_compromise"),
+    ],
+)
+def test_a_scenario_that_cannot_be_struck_is_refused(attributes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ScenarioError, match=complaint):
+        generate(type("Odd", (OneServer,), attributes), 0, 0)
 
 
 def test_pools_hold_simple_values_and_are_the_same_twice() -> None:
@@ -93,5 +111,5 @@ def test_pools_hold_simple_values_and_are_the_same_twice() -> None:
 
 
 def test_arguments_that_are_neither_strategy_nor_values_are_refused() -> None:
-    with pytest.raises(TypeError, match="use a Hypothesis strategy, a list of values, or `unique`"):
+    with pytest.raises(ScenarioError, match="use a Hypothesis strategy, a list of values, or `unique`"):
         argument_pool(3)
