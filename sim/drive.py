@@ -111,10 +111,15 @@ class Drive:
             world.stopped = True
 
     @staticmethod
-    def describe(error: BaseException) -> tuple[str, tuple[str, ...]]:
-        """Where a program's exception was raised (`file:line in function`), and its traceback without our own and trio's frames."""
+    def culprit(error: BaseException) -> BaseException:
+        """The one exception that nurseries have wrapped, or the group if there are several."""
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
+        return error
+
+    @staticmethod
+    def describe(error: BaseException) -> tuple[str, tuple[str, ...]]:
+        """Where a program's exception was raised (`file:line in function`), and its traceback without our own and trio's frames."""
         every = traceback.extract_tb(error.__traceback__)
         frames = [frame for frame in every if is_program(frame.filename)] or every[-1:]
         where = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "nowhere"

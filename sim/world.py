@@ -382,6 +382,7 @@ class World:
         if error is None:
             self._emit("exit", machine.name, None, {})
         else:
+            error = self.drive.culprit(error)
             where, lines = self.drive.describe(error)
             self.crash(machine, type(error).__name__, str(error), where, lines)
         self._stop(machine)
