@@ -148,8 +148,9 @@ class Linearizable:
     all parts (None: unlimited), and `unknown` is the verdict when it is spent.  `functions` restricts the property to some of
     the operations; None takes them all.  Source: Herlihy & Wing 1990; `search.py` and `zones.py` for the algorithms.
 
-    The evidence's kind is `cannot-be-placed:` and the function of the first operation, by completion, that no order can
-    place; its lines give the longest order found and why each candidate fails to continue it.
+    The evidence's kind is `cannot-be-placed`; its lines give the longest order found, the first operation, by completion, that no
+    order can place, and why each candidate fails to continue it.  The kind does not name the operation: which of two conflicting
+    ones cannot be placed is an accident that shrinking must be free to change.
     """
 
     specification: Specification
@@ -180,9 +181,7 @@ class Linearizable:
             return Verdict(self.name, Status.UNKNOWN, f"{analysis.reason} ({analysis.steps} steps taken)")
         assert analysis.deepest is not None
         explanation = explain(self.specification, analysis.deepest, analysis.reason)
-        stuck = analysis.deepest.stuck
-        kind = f"cannot-be-placed:{stuck.function}"
-        evidence = Evidence(kind, explanation.lines, explanation.operations, explanation.events)
+        evidence = Evidence("cannot-be-placed", explanation.lines, explanation.operations, explanation.events)
         return Verdict(self.name, Status.INVALID, explanation.reason, evidence)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from .budget import affords
 from .disk import parse_keep
 from .fault import Fault, FaultOutcome
 
@@ -46,7 +47,7 @@ class _Stop(Fault, frozen=True):
         machine = world.resolve(self.target)
         if machine is None:
             return _NOTHING
-        if not world.affords([machine.name]):
+        if not affords(world, [machine.name]):
             return _OVER_BUDGET
         kept = world.kill(machine, keep=self._keep(), cause=world.strike_index)
         world.end_later(self.duration, lambda: world.restart(machine))
@@ -94,7 +95,7 @@ class Pause(Fault, frozen=True):
         machine = world.resolve(self.target)
         if machine is None or machine.paused:
             return _NOTHING
-        if not world.affords([machine.name]):
+        if not affords(world, [machine.name]):
             return _OVER_BUDGET
         incarnation = machine.incarnation
         world.pause(machine, world.strike_index)
@@ -135,7 +136,7 @@ class Partition(Fault, frozen=True):
         links = {"inbound": inward, "outbound": outward}.get(self.shape, inward + outward)
         if all(world.network.is_cut(*link) for link in links):
             return _NOTHING
-        if not world.affords(inside):
+        if not affords(world, inside):
             return _OVER_BUDGET
         world.network.cut(links)
         cut = world.incident("cut", None, world.strike_index, links=tuple(links), inside=tuple(inside))

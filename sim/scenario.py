@@ -172,7 +172,8 @@ class Scenario:
                 if mark is not None:
                     timeout, weight, final, arguments = mark
                     types = {n: t for n, t in inspect.get_annotations(member, eval_str=True).items() if n in arguments}
-                    found[name] = OperationSpec(name, member, arguments, timeout, weight, final, types)
+                    # A subclass may replace the method and leave how it is drawn to the base.
+                    found[name] = OperationSpec(name, getattr(cls, name), arguments, timeout, weight, final, types)
         return found
 
     @classmethod

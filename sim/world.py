@@ -17,8 +17,7 @@ Processing an event runs a **slice** of at most one host: everything in it that 
 again.  Between events nothing moves, so `step`, `advance` and `run_until` are plain synchronous calls that work from a test, a
 debugger, a notebook, or inside another event loop, and several worlds can be stepped in turn.
 
-Everything that happens has a place in one **global index**; history, trace and digest are three views of that sequence: the history
-keeps what properties need, the trace (when asked for) everything with its cause, the digest a hash of everything.
+What happens is written down by the world's other half, `Chronicle`.
 """
 
 from __future__ import annotations
@@ -31,17 +30,15 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from ..properties.history import Event, Incident, Observe, Value
-from ..properties.verdict import Monitor, Verdict
-from .digest import BLOCK, Digest, canonical
+from ..properties.history import Value
+from .chronicle import Chronicle
+from .digest import BLOCK
 from .drive import Drive
 from .machine import Armed, Delivery, Machine
 from .network import Network
 from .noise import NoiseSource
 from .payload import encode
-from .record import LogLine
 from .schedule import Noise
-from .trace import TraceEvent
 from .trio_driver import Batch, LivelockError, TaskTrap
 from .watchdog import watchdog
 
@@ -61,7 +58,7 @@ COLLECT_EVERY = 2048
 Entry = tuple[float, int, int, float, Callable[[Any], None], Any]
 
 
-class World:
+class World(Chronicle):
     """A simulated world.
 
     `programs` are the system's hosts; `clients` and `outsiders` are hosts that faults spare unless aimed at.  `noise` decides
@@ -80,25 +77,15 @@ class World:
         tolerates: int | None = None,
         trace: bool = False,
     ) -> None:
+        super().__init__(trace=trace)
         self.seed = seed
         self.settings = dict(settings or {})
         self.noise = noise if noise is not None else NoiseSource(seed, Noise())
         self.tolerates = tolerates
-        self.now = 0.0
-        self.index = 0
-        self.trace: list[TraceEvent] | None = [] if trace else None
-        self.history: list[Event] = []
-        self.logs: list[LogLine] = []
-        self.monitors: list[Monitor] = []
-        self.verdict: Verdict | None = None
-        self.digest = Digest()
-        self.note = self.digest.note
         self.network = Network(self)
         self.system = tuple(programs)
         self.machines: dict[str, Machine] = {}
-        self.running: Machine | None = None
         self.slices = 0
-        self.stopped = False
         self._heap: list[Entry] = []
         self._buried: list[Callable[[], None]] = []
         self._trap = TaskTrap(self._order_tasks)
@@ -116,7 +103,6 @@ class World:
                 if name in self.machines:
                     raise ValueError(f"two hosts are called {name!r}: names are addresses and must differ")
                 self.machines[name] = Machine(self, name, len(self.machines), role, program)
-
         _open_worlds.add(self)
 
     def boot(self) -> None:
@@ -409,24 +395,7 @@ class World:
         if self._buried or any(machine.engine is not None for machine in self.machines.values()):
             self.bury()
 
-    # -- what is impaired -------------------------------------------------------------------------
-
-    def impaired(self) -> frozenset[str]:
-        """The system hosts that are down, paused, or cut off from a majority of the system in either direction."""
-        majority = len(self.system) // 2 + 1
-        found = set()
-        for name in self.system:
-            machine = self.machines[name]
-            reach = sum(
-                peer == name or not (self.network.is_cut(name, peer) or self.network.is_cut(peer, name)) for peer in self.system
-            )
-            if not machine.alive or machine.paused or reach < majority:
-                found.add(name)
-        return frozenset(found)
-
-    def affords(self, hosts: Sequence[str]) -> bool:
-        """True if impairing these hosts as well stays within what the system tolerates."""
-        return self.tolerates is None or len(self.impaired() | (set(hosts) & set(self.system))) <= self.tolerates
+    # -- aiming ------------------------------------------------------------------------------------
 
     def resolve(self, target: str) -> Machine | None:
         """The live machine that a target means: by name, or the holder of a role such as `leader`; None if there is none.
@@ -441,74 +410,6 @@ class World:
             return machine if machine.alive else None
         holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
         return min(holders, key=lambda m: (-_term(m), m.name), default=None)
-
-    # -- recording --------------------------------------------------------------------------------
-
-    def record(self, event: Event) -> None:
-        """Append to the history and let the properties look at it."""
-        self.history.append(event)
-        if self.verdict is None:
-            for monitor in self.monitors:
-                verdict = monitor.feed(event)
-                if verdict is not None:
-                    self.verdict = verdict
-                    self.stopped = True
-                    return
-
-    def next_index(self) -> int:
-        """The next place in the global order."""
-        self.index += 1
-        return self.index
-
-    def traced(self, index: int, kind: str, host: str | None, cause: int | None, detail: Mapping[str, Value]) -> None:
-        """Append to the full trace, which must be on."""
-        assert self.trace is not None
-        self.trace.append(TraceEvent(index, self.now, kind, host, cause, detail))
-
-    def _emit(self, kind: str, host: str | None, cause: int | None, detail: Mapping[str, Value]) -> int:
-        """Record an incident."""
-        index = self.next_index()
-        shown = {key: value for key, value in detail.items() if key not in ("message", "traceback")}
-        self.note((7, self.now, kind, host, canonical(shown)))
-        if self.trace is not None:
-            self.traced(index, kind, host, cause, detail)
-        self.record(Incident(index, self.now, kind, host, detail))
-        return index
-
-    def incident(self, kind: str, host: str | None = None, cause: int | None = None, **detail: Value) -> int:
-        """Record that something happened to a host or to the whole run; returns its index."""
-        return self._emit(kind, host, cause, detail)
-
-    def observed(self, machine: Machine, values: Mapping[str, Value]) -> None:
-        """A host told something of itself."""
-        index = self.next_index()
-        self.note((8, self.now, machine.index, canonical(values)))
-        if self.trace is not None:
-            self.traced(index, "observe", machine.name, None, values)
-        self.record(Observe(index, self.now, machine.name, machine.incarnation, values))
-
-    def disk_operation(self, machine: Machine, operation: str, path: str, size: int, offset: int, checksum: int) -> None:
-        """A disk operation takes effect."""
-        index = self.next_index()
-        self.note((6, self.now, machine.index, operation, path, size, offset, checksum))
-        if self.trace is not None:
-            detail = {"operation": operation, "path": path, "size": size, "boundary": machine.disk_operations}
-            self.traced(index, "disk", machine.name, None, detail)
-
-    def passed_killpoint(self, machine: Machine, name: str) -> None:
-        """A host stands at a kill point."""
-        index = self.next_index()
-        self.note((9, self.now, machine.index, name))
-        if self.trace is not None:
-            self.traced(index, "killpoint", machine.name, None, {"name": name, "ordinal": machine.crossings[name]})
-
-    def log(self, level: str, text: str) -> None:
-        """The running host printed or logged a line."""
-        if self.running is not None and self.running.alive:
-            index = self.next_index()
-            self.logs.append(LogLine(index, self.now, self.running.name, level, text))
-            if self.trace is not None:
-                self.traced(index, "log", self.running.name, None, {"level": level, "message": text})
 
     # -- boundaries -------------------------------------------------------------------------------
 

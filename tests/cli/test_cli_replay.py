@@ -55,7 +55,7 @@ def test_a_schedule_that_passes_now_says_so_and_returns_0(killpoint: Killpoint) 
     cut = Inject(0.1, faults.Partition(target="n1", duration=1.0))
     reads = [Call(0.3, client, "read") for client in ("c1", "c2", "c3")]
     stale = Schedule(REGISTER, seed=1, actions=(cut, Call(0.2, "c1", "write", {"value": 1}), *reads))
-    noted = codec.Failure("Linearizable(Register)", "cannot-be-placed:read", "", "00")
+    noted = codec.Failure("Linearizable(Register)", "cannot-be-placed", "", "00")
     codec.write(Path("stale.json"), stale, failure=noted, code="0123456789abcdef")
     text = "Same failure, but not the identical run (the scenario's code has changed); digest "
     ended = killpoint("replay", "stale.json")

@@ -56,7 +56,7 @@ def lines_of(verdict: Verdict) -> tuple[str, ...]:
 def test_a_stale_read_is_explained_as_in_the_manual() -> None:
     verdict = check(Linearizable(Register()), History(stale_read()))
     assert verdict.name == "Linearizable(Register)"
-    assert verdict.signature == ("Linearizable(Register)", "cannot-be-placed:read")
+    assert verdict.signature == ("Linearizable(Register)", "cannot-be-placed")
     assert verdict.reason == "a read returned 3, and no order of the operations explains it"
     assert lines_of(verdict)[:3] == (
         "c1 write(3)   0.000 s .. 0.050 s   ok",
@@ -129,7 +129,9 @@ def test_planted_violations_are_found(prop: Linearizable, calls: list[tuple[str,
         row(events, "c1", function, argument, result)
     verdict = check(prop, History(events))
     assert verdict.status is Status.INVALID
-    assert verdict.signature[1] == f"cannot-be-placed:{culprit}"
+    assert verdict.evidence is not None
+    assert verdict.evidence.kind == "cannot-be-placed"
+    assert any(f" {culprit}(" in line and "cannot be placed" in line for line in verdict.evidence.lines)
 
 
 def test_an_issuance_that_timed_out_may_stand_where_there_is_room() -> None:

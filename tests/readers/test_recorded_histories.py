@@ -212,7 +212,7 @@ def test_checking_a_file(tmp_path: Path) -> None:
     verdict = check_file(path, "cas-register")
     assert verdict.status is Status.INVALID
     assert verdict.evidence is not None
-    assert verdict.evidence.kind == "cannot-be-placed:read"
+    assert verdict.evidence.kind == "cannot-be-placed"
     with pytest.raises(ReadError, match="no operation 'cas'"):
         check_file(path, "register")
     with pytest.raises(UnknownModelError, match=", ".join(MODELS)):

@@ -1,0 +1,106 @@
+"""The chronicle: what happened in a world, as it happens.
+
+Everything has a place in one **global index**; history, trace and digest are three views of that sequence.  The history keeps what
+properties need and is fed to them at once, so that a run stops at the first violation; the trace, when asked for, holds everything with
+its cause; the digest is a hash of everything.  The index rises alike in all modes, so it names the same event in a light run and in the
+traced replay of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..properties.history import Event, Incident, Observe, Value
+from ..properties.verdict import Monitor, Verdict
+from .digest import Digest, canonical
+from .record import LogLine
+from .trace import TraceEvent
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+__all__ = ["Chronicle"]
+
+
+class Chronicle:
+    """The half of a world that writes down.  `now` is in virtual seconds; `running` is the host whose slice it is."""
+
+    def __init__(self, *, trace: bool) -> None:
+        self.now = 0.0
+        self.index = 0
+        self.trace: list[TraceEvent] | None = [] if trace else None
+        self.history: list[Event] = []
+        self.logs: list[LogLine] = []
+        self.monitors: list[Monitor] = []
+        self.verdict: Verdict | None = None
+        self.digest = Digest()
+        self.note = self.digest.note
+        self.running: Machine | None = None
+        self.stopped = False
+
+    def record(self, event: Event) -> None:
+        """Append to the history and let the properties look at it."""
+        self.history.append(event)
+        if self.verdict is None:
+            for monitor in self.monitors:
+                verdict = monitor.feed(event)
+                if verdict is not None:
+                    self.verdict = verdict
+                    self.stopped = True
+                    return
+
+    def next_index(self) -> int:
+        """The next place in the global order."""
+        self.index += 1
+        return self.index
+
+    def traced(self, index: int, kind: str, host: str | None, cause: int | None, detail: Mapping[str, Value]) -> None:
+        """Append to the full trace, which must be on."""
+        assert self.trace is not None
+        self.trace.append(TraceEvent(index, self.now, kind, host, cause, detail))
+
+    def _emit(self, kind: str, host: str | None, cause: int | None, detail: Mapping[str, Value]) -> int:
+        """Record an incident."""
+        index = self.next_index()
+        shown = {key: value for key, value in detail.items() if key not in ("message", "traceback")}
+        self.note((7, self.now, kind, host, canonical(shown)))
+        if self.trace is not None:
+            self.traced(index, kind, host, cause, detail)
+        self.record(Incident(index, self.now, kind, host, detail))
+        return index
+
+    def incident(self, kind: str, host: str | None = None, cause: int | None = None, **detail: Value) -> int:
+        """Record that something happened to a host or to the whole run; returns its index."""
+        return self._emit(kind, host, cause, detail)
+
+    def observed(self, machine: Machine, values: Mapping[str, Value]) -> None:
+        """A host told something of itself."""
+        index = self.next_index()
+        self.note((8, self.now, machine.index, canonical(values)))
+        if self.trace is not None:
+            self.traced(index, "observe", machine.name, None, values)
+        self.record(Observe(index, self.now, machine.name, machine.incarnation, values))
+
+    def disk_operation(self, machine: Machine, operation: str, path: str, size: int, offset: int, checksum: int) -> None:
+        """A disk operation takes effect."""
+        index = self.next_index()
+        self.note((6, self.now, machine.index, operation, path, size, offset, checksum))
+        if self.trace is not None:
+            detail = {"operation": operation, "path": path, "size": size, "boundary": machine.disk_operations}
+            self.traced(index, "disk", machine.name, None, detail)
+
+    def passed_killpoint(self, machine: Machine, name: str) -> None:
+        """A host stands at a kill point."""
+        index = self.next_index()
+        self.note((9, self.now, machine.index, name))
+        if self.trace is not None:
+            self.traced(index, "killpoint", machine.name, None, {"name": name, "ordinal": machine.crossings[name]})
+
+    def log(self, level: str, text: str) -> None:
+        """The running host printed or logged a line."""
+        if self.running is not None and self.running.alive:
+            index = self.next_index()
+            self.logs.append(LogLine(index, self.now, self.running.name, level, text))
+            if self.trace is not None:
+                self.traced(index, "log", self.running.name, None, {"level": level, "message": text})
