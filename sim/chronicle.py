@@ -63,7 +63,8 @@ class Chronicle:
     def _emit(self, kind: str, host: str | None, cause: int | None, detail: Mapping[str, Value]) -> int:
         """Record an incident."""
         index = self.next_index()
-        shown = {key: value for key, value in detail.items() if key not in ("message", "traceback")}
+        # Texts of a crash hold paths and addresses, which differ where runs do not.
+        shown = {key: value for key, value in detail.items() if key not in ("message", "traceback", "where")}
         self.note((7, self.now, kind, host, canonical(shown)))
         if self.trace is not None:
             self.traced(index, kind, host, cause, detail)

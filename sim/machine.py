@@ -74,6 +74,7 @@ class Machine:
         self.crossings: dict[str, int] = {}
         self.armed: list[Armed] = []
         self.wake_at = inf
+        self.deadline = -inf
         self.wake_ticket = 0
         self.sends = 0
         self.deliveries = 0
@@ -91,6 +92,7 @@ class Machine:
         """Begin a new incarnation of the program; it runs at the machine's next slice."""
         self.incarnation += 1
         self.batches = 0
+        self.deadline = -inf
         self.observed = {}
         handle = self.handle = self.handle_type(self)
         world = self.world

@@ -94,7 +94,7 @@ class World(Chronicle):
         self._looks = 0
         self._at_calm: list[Callable[[], None]] = []
         self.scenario: Scenario | None = None
-        self.on_death: Callable[[Machine], None] = _nobody_asks
+        self.on_death: Callable[[Machine], None] = lambda _machine: None
         self.strike_index: int | None = None
         self.strike_action = 0
         self.crossing: Machine | None = None
@@ -264,6 +264,7 @@ class World(Chronicle):
             self.drive.check(machine, engine)
         if engine.poisoned or machine.engine is not engine:
             return
+        machine.deadline = deadline
         if engine.finished:
             self._exited(machine, engine.error())
         elif deadline < machine.wake_at:
@@ -283,11 +284,12 @@ class World(Chronicle):
         engine = machine.engine
         if engine is None or machine.paused:
             return
-        deadline = engine.next_deadline()
-        if deadline > self.now:
-            # The deadline has moved since this wake-up was planned; moving it is free, so it is looked at only now.
-            self._wake(machine, deadline)
-            return
+        if machine.deadline > self.now:
+            # The deadline has moved since this wake-up was planned, or something else is due; asking costs, so only now.
+            deadline = engine.next_deadline()
+            if deadline > self.now:
+                self._wake(machine, deadline)
+                return
         self.note((4, self.now, machine.index))
         self.run(machine)
 
@@ -434,10 +436,6 @@ class World(Chronicle):
 def _term(machine: Machine) -> int:
     term = machine.observed.get("term")
     return term if isinstance(term, int) else 0
-
-
-def _nobody_asks(_: Machine) -> None:
-    """The default of `World.on_death`."""
 
 
 _open_worlds: WeakSet[World] = WeakSet()
