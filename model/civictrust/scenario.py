@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import trio
 
 from ...properties.common import Converges, NoDuplicates
-from ...properties.history import Value
+from ...properties.history import Operation, Value
 from ...properties.ledger import IssuanceLedger
 from ...properties.linearizability import Linearizable
 from ...properties.raft import ElectionSafety, LeaderCompleteness, LogMatching, StateMachineSafety
+from ...properties.recovery import Durable, Progress, Terminal
 from ...sim import faults
 from ...sim.host import Program
 from ...sim.scenario import Client, Failed, Scenario, Unknown, operation, planted, unique
@@ -27,6 +28,14 @@ __all__ = ["CivicTrust"]
 
 ISSUERS = ("registry", "court")
 _keys = KeyRing(ISSUERS)
+
+
+def issued(operation: Operation) -> tuple[Value, ...] | None:
+    """The document that an acknowledged issue speaks of."""
+    if operation.function != "issue" or not operation.ok:
+        return None
+    assert isinstance(operation.argument, tuple)
+    return operation.argument[:1]
 
 
 class CivicTrust(Scenario):
@@ -86,9 +95,10 @@ class CivicTrust(Scenario):
         RevocationHolds(),
         Linearizable(IssuanceLedger(), functions=frozenset({"issue", "lookup", "audit"})),
         NoDuplicates("audit"),
+        Durable(issued, "audit"),
         LoggedIsStored(),
     )
-    liveness = (Converges("state_hash"), NothingPartial())
+    liveness = (Converges("state_hash"), Terminal(), Progress(), NothingPartial())
 
     hosts: Mapping[str, Program] = {name: program(CivicTrustNode, _keys) for name in ("n1", "n2", "n3")}
 
