@@ -97,16 +97,7 @@ class ScenarioMachine(RuleBasedStateMachine):
         """Draw the run's character and start the world."""
         random = Random(keyed_integer(word, "character", self.salt))
         draft = self._draft = Draft(self.scenario, random, seed=random.getrandbits(62), mutant=self.mutant, budget=self.budget)
-        header = draft.header
-        self._session = Session(
-            self.scenario,
-            seed=header.seed,
-            noise=header.noise,
-            settings=header.settings,
-            mutant=header.mutant,
-            budget=header.budget,
-            reference=self.reference,
-        )
+        self._session = Session.under(draft.header, self.scenario, reference=self.reference)
 
     @rule(word=_words, data=st.data())  # type: ignore[untyped-decorator, unused-ignore]
     def act(self, word: int, data: st.DataObject) -> None:

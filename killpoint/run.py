@@ -240,16 +240,7 @@ class Run:
         """
         moment = parse_time(time)
         schedule = self.schedule
-        session = Session(
-            self.scenario,
-            seed=schedule.seed,
-            noise=schedule.noise,
-            overrides=schedule.overrides,
-            settings=schedule.settings,
-            mutant=schedule.mutant,
-            budget=schedule.budget,
-            reference=schedule.scenario,
-        )
+        session = Session.under(schedule, self.scenario)
         seen: list[Moment] = []
         world = session.world
         try:

@@ -15,51 +15,16 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from .capture import HostLogs, HostOutput
 from .frames import is_program
 from .trio_driver import Engine, TaskTrap, driving
-from .watchdog import watchdog
+from .watchdog import Alarm, NeverYieldsError, watchdog
 
 if TYPE_CHECKING:
     from .machine import Machine
     from .world import World
 
 __all__ = ["Drive"]
-
-
-class _HostOutput(io.TextIOBase):
-    """Takes the place of sys.stdout: lines that a running host prints become log lines of that host."""
-
-    def __init__(self, world: World, real: TextIO) -> None:
-        self._world = world
-        self._real = real
-        self._parts: list[str] = []
-
-    def write(self, text: str) -> int:
-        if self._world.running is None:
-            return self._real.write(text)
-        *lines, rest = ("".join(self._parts) + text).split("\n")
-        self._parts[:] = [rest] if rest else []
-        for line in lines:
-            self._world.log("print", line)
-        return len(text)
-
-    def flush(self) -> None:
-        if self._world.running is None:
-            self._real.flush()
-
-
-class _HostLogs(logging.Handler):
-    """The only handler of the root logger while a world is driven."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            text += "\n" + "".join(traceback.format_exception_only(record.exc_info[1])).rstrip()
-        self._world.log(record.levelname.lower(), f"{record.name}: {text}")
 
 
 class Drive:
@@ -69,7 +34,10 @@ class Drive:
         self._world = world
         self._trap = trap
         self._depth = 0
-        self._logs = _HostLogs(world)
+        self._rang = False
+        self._logs = HostLogs(world)
+        self._out = HostOutput(world, "print", sys.stdout)
+        self._err = HostOutput(world, "stderr", sys.stderr)
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -84,30 +52,40 @@ class Drive:
         root.handlers = [self._logs]
         if root.level > logging.INFO:
             root.setLevel(logging.INFO)
-        self._stdout = sys.stdout
-        sys.stdout = _HostOutput(self._world, self._stdout)
+        self._out.real, self._err.real = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = self._out, self._err
         watchdog.watch(self._world)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         self._depth -= 1
         if self._depth:
-            return
-        watchdog.unwatch(self._world)
-        sys.stdout = self._stdout
+            return False
+        alarm = watchdog.unwatch(self._world)
+        if alarm is not None:
+            self._blame(alarm)
+        sys.stdout, sys.stderr = self._out.real, self._err.real
         root = logging.getLogger()
         root.handlers, level = self._root
         root.setLevel(level)
         if self._collecting:
             gc.enable()
         self._trio.__exit__(kind, error, trace)
+        # An alarm may ring at the very end of the slice that it is for, and be heard only here.
+        return self._rang and isinstance(error, NeverYieldsError)
 
-    def check(self, machine: Machine, engine: Engine) -> None:
-        """After a slice: if the watchdog had to break it off, the host is to blame."""
-        where = watchdog.fired(self._world)
-        if where is not None:
-            engine.poisoned = True
-            world = self._world
-            world.crash(machine, "NeverYields", "the host computed for seconds of real time without awaiting anything", where, ())
+    def check(self) -> bool:
+        """After a slice: if the watchdog had to break it off, the host is to blame, and the run is over."""
+        alarm = watchdog.claim(self._world)
+        if alarm is not None:
+            self._blame(alarm)
+        return alarm is not None
+
+    def _blame(self, alarm: Alarm) -> None:
+        self._rang = True
+        world = self._world
+        if not world.stopped:
+            message = "the host computed for seconds of real time without awaiting anything"
+            world.crash(alarm.machine, "NeverYields", message, alarm.where, ())
             world.stopped = True
 
     @staticmethod

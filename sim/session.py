@@ -120,6 +120,24 @@ class Session:
         self.world.monitors = [prop.start() for prop in self.properties]
         self.world.boot()
 
+    @classmethod
+    def under(
+        cls, schedule: Schedule, scenario: type[Scenario], *, trace: bool = False, keep_noise: bool = False, reference: str | None = None
+    ) -> Session:
+        """A session under everything that a schedule says, but for its actions, of which none is applied yet."""
+        return cls(
+            scenario,
+            seed=schedule.seed,
+            noise=schedule.noise,
+            overrides=schedule.overrides,
+            settings=schedule.settings,
+            mutant=schedule.mutant,
+            budget=schedule.budget,
+            reference=reference or schedule.scenario,
+            trace=trace,
+            keep_noise=keep_noise,
+        )
+
     # -- applying ---------------------------------------------------------------------------------
 
     @property
@@ -359,18 +377,7 @@ class Session:
 
 def run(schedule: Schedule, scenario: type[Scenario], *, trace: bool = False, keep_noise: bool = False) -> Record:
     """Execute a whole schedule."""
-    session = Session(
-        scenario,
-        seed=schedule.seed,
-        noise=schedule.noise,
-        overrides=schedule.overrides,
-        settings=schedule.settings,
-        mutant=schedule.mutant,
-        budget=schedule.budget,
-        reference=schedule.scenario,
-        trace=trace,
-        keep_noise=keep_noise,
-    )
+    session = Session.under(schedule, scenario, trace=trace, keep_noise=keep_noise)
     try:
         for action in schedule.actions:
             session.apply(action)

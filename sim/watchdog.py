@@ -1,12 +1,14 @@
 """The watchdog: breaks off a host that never yields.
 
 `while True: pass` in node code would hang the run for ever; no virtual time passes, so no virtual time-out can end it.  A daemon
-thread looks, while some world is being driven, whether that world's slice has been the same one for several seconds of real time, and
-if so raises an exception *in the driving thread*, at whatever bytecode it is executing.  Unlike an interval timer this needs no
-signal handler, which belongs to the user, and works from any thread.
+thread looks, while some world is being driven, whether that world's slice has been the same one for several seconds of real time,
+and if so raises an exception *in the driving thread*, at whatever bytecode it is executing; again and again until the slice is
+over, since node code may catch it.  Unlike an interval timer this needs no signal handler, which belongs to the user, and works
+from any thread.
 
-It cannot break off a single call into C that does not return.  Its verdict depends on the machine's speed, says so, and is the only
-thing about a run that does; the limit is generous (10 s by default, `KILLPOINT_WATCHDOG` in seconds, 0 to switch it off).
+It cannot break off a single call into C that does not return, nor an endless loop within a `try` that catches everything within
+an endless loop.  Its verdict depends on the machine's speed, says so, and is the only thing about a run that does; the limit is
+generous (10 s by default, `KILLPOINT_WATCHDOG` in seconds, 0 to switch it off, which a debugger may want).
 """
 
 from __future__ import annotations
@@ -15,21 +17,118 @@ import ctypes
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .frames import is_program
 
 if TYPE_CHECKING:
+    from .machine import Machine
     from .world import World
 
-__all__ = ["NeverYieldsError", "Watchdog", "watchdog"]
+__all__ = ["Alarm", "NeverYieldsError", "Watchdog", "watchdog"]
 
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_NOTHING = ctypes.py_object()
+"""NULL, which takes back what is not yet raised."""
+
+INSIST = 0.02
+"""Seconds after which the exception is raised again in a slice that goes on."""
 
 
 class NeverYieldsError(BaseException):
     """Raised by the watchdog inside node code that does not return to its event loop."""
+
+
+class Alarm(NamedTuple):
+    """Which host was broken off, and where it was."""
+
+    machine: Machine
+    where: str
+
+
+class _Watch:
+    """One world that is being driven, and for how long its slice has been the same (seconds)."""
+
+    __slots__ = ("alarm", "slices", "stuck", "thread", "world")
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.thread = threading.get_ident()
+        self.slices = -1
+        self.stuck = 0.0
+        self.alarm: Alarm | None = None
+
+    def look(self, seconds: float, limit: float) -> None:
+        """So many seconds have passed."""
+        machine, slices = self.world.running, self.world.slices
+        if machine is None or slices != self.slices:
+            self.slices, self.stuck = slices, 0.0
+            return
+        self.stuck += seconds
+        if self.stuck >= limit:
+            self.alarm = self.alarm or Alarm(machine, _place(self.thread))
+            _raise_in(self.thread, NeverYieldsError)
+
+
+class Watchdog:
+    """One per process; its thread begins with the first world that is watched."""
+
+    def __init__(self) -> None:
+        self.limit = _limit()
+        self.alarmed = False
+        """True if some world's slice was broken off and nobody has asked yet."""
+        self._lock = threading.Lock()
+        self._watches: dict[World, _Watch] = {}
+        self._thread: threading.Thread | None = None
+        self._never = threading.Event()
+
+    def watch(self, world: World) -> None:
+        """The current thread begins to drive this world."""
+        if self.limit <= 0:
+            return
+        with self._lock:
+            self._watches[world] = _Watch(world)
+            if self._thread is None or not self._thread.is_alive():  # a forked process has none
+                self._thread = threading.Thread(target=self._patrol, name="killpoint watchdog", daemon=True)
+                self._thread.start()
+
+    def watches(self, world: World) -> bool:
+        """True while this world is being watched."""
+        return world in self._watches
+
+    def unwatch(self, world: World) -> Alarm | None:
+        """The world is no longer being driven.  The alarm that nobody has asked for, if there is one."""
+        alarm = self.claim(world)
+        with self._lock:
+            self._watches.pop(world, None)
+        return alarm
+
+    def claim(self, world: World) -> Alarm | None:
+        """The alarm of this world's last slice, if there was one; what has not been raised by now never will be."""
+        if not self.alarmed:
+            return None
+        while True:
+            try:
+                with self._lock:
+                    watch = self._watches.get(world)
+                    alarm = watch.alarm if watch is not None else None
+                    if watch is not None and alarm is not None:
+                        watch.alarm, watch.slices = None, -1
+                        _raise_in(threading.get_ident(), _NOTHING)
+                    self.alarmed = any(watch.alarm for watch in self._watches.values())
+                return alarm
+            except NeverYieldsError:
+                continue  # it was raised just now, here
+
+    def _patrol(self) -> None:
+        while True:
+            seconds = INSIST if self.alarmed else max(min(self.limit / 4, 1.0), 0.01)
+            self._never.wait(seconds)
+            with self._lock:
+                for watch in self._watches.values():
+                    watch.look(seconds, self.limit)
+                self.alarmed = any(watch.alarm for watch in self._watches.values())
 
 
 def _limit() -> float:
@@ -37,59 +136,6 @@ def _limit() -> float:
         return float(os.environ.get("KILLPOINT_WATCHDOG", "10"))
     except ValueError:
         return 10.0
-
-
-class Watchdog:
-    """One per process; its thread exists only while something is watched."""
-
-    def __init__(self) -> None:
-        self.limit = _limit()
-        self._lock = threading.Lock()
-        self._watched: dict[World, tuple[int, int, float]] = {}
-        self._fired: dict[World, str] = {}
-        self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
-
-    def watch(self, world: World) -> None:
-        """The current thread begins to drive this world."""
-        if self.limit <= 0:
-            return
-        self._watched[world] = (threading.get_ident(), -1, 0.0)
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._patrol, name="killpoint watchdog", daemon=True)
-                    self._thread.start()
-
-    def unwatch(self, world: World) -> None:
-        """The world is no longer being driven."""
-        self._watched.pop(world, None)
-        if self._fired.pop(world, None) is not None:
-            _raise_in(threading.get_ident(), None)  # NULL takes back what is not yet raised
-
-    @property
-    def alarmed(self) -> bool:
-        """True if some world's slice was broken off and nobody has asked yet."""
-        return bool(self._fired)
-
-    def fired(self, world: World) -> str | None:
-        """Where the world's current slice was broken off, or None."""
-        if not self._fired:
-            return None
-        return self._fired.pop(world, None)
-
-    def _patrol(self) -> None:
-        step = max(min(self.limit / 4, 1.0), 0.01)
-        while True:
-            self._wake.wait(step)
-            for world, (thread, slices, stuck) in list(self._watched.items()):
-                moved = world.running is None or world.slices != slices
-                now = (thread, world.slices, 0.0) if moved else (thread, slices, stuck + step)
-                if world in self._watched:
-                    self._watched[world] = now
-                if now[2] >= self.limit and world not in self._fired:
-                    self._fired[world] = _place(thread)
-                    _raise_in(thread, NeverYieldsError)  # a class, raised there
 
 
 def _place(thread: int) -> str:
