@@ -40,6 +40,9 @@ class HostOutput(io.TextIOBase):
             self._world.log(self._level, line)
         return len(text)
 
+    def close(self) -> None:
+        """The stream is everybody's."""
+
     def flush(self) -> None:
         """Nothing waits here that could be shown."""
         if self._world.running is None:

@@ -38,17 +38,32 @@ class Chronicle:
         self.note = self.digest.note
         self.running: Machine | None = None
         self.stopped = False
+        self.failed: Exception | None = None
 
     def record(self, event: Event) -> None:
         """Append to the history and let the properties look at it."""
         self.history.append(event)
         if self.verdict is None:
             for monitor in self.monitors:
-                verdict = monitor.feed(event)
+                try:
+                    verdict = monitor.feed(event)
+                except Exception as error:  # noqa: BLE001  # of a property, which is the scenario's
+                    self.fail(error)
+                    return
                 if verdict is not None:
                     self.verdict = verdict
                     self.stopped = True
                     return
+
+    def fail(self, error: Exception) -> None:
+        """A fault or a property failed, which ends the run.
+
+        Within a slice the program that happens to run must neither see it nor be blamed for it: it is raised after the slice.
+        """
+        self.stopped = True
+        if self.running is None:
+            raise error
+        self.failed = self.failed or error
 
     def next_index(self) -> int:
         """The next place in the global order."""

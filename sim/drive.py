@@ -8,20 +8,18 @@ watches.  Outside everything is as it was, whatever happened.
 from __future__ import annotations
 
 import gc
-import io
 import logging
 import sys
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from .capture import HostLogs, HostOutput
 from .frames import is_program
-from .trio_driver import Engine, TaskTrap, driving
+from .trio_driver import TaskTrap, driving
 from .watchdog import Alarm, NeverYieldsError, watchdog
 
 if TYPE_CHECKING:
-    from .machine import Machine
     from .world import World
 
 __all__ = ["Drive"]

@@ -19,6 +19,7 @@ which one moved when one does.  Checked against trio 0.35.
 from __future__ import annotations
 
 import contextvars
+import ctypes
 import sys
 import warnings
 import weakref
@@ -39,6 +40,7 @@ from trio._core._ki import KIManager
 from trio._core._run import GLOBAL_RUN_CONTEXT, Deadlines, Runner, Task, unrolled_run
 
 from .frames import is_program
+from .watchdog import break_off
 
 __all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
 
@@ -188,7 +190,7 @@ class Engine:
     `finished` is true once the main task has returned; then `result()` returns or raises what it did.
     """
 
-    __slots__ = ("_close", "_generator", "_idle_at", "_runner", "clock", "finished", "held", "poisoned", "started")
+    __slots__ = ("_generator", "_idle_at", "_runner", "clock", "finished", "held", "poisoned", "started")
 
     def __init__(self, program: Callable[[], Awaitable[None]], clock: HostClock) -> None:
         wakeup = _ParkedWakeup()
@@ -221,7 +223,6 @@ class Engine:
             self._runner, program, (), host_uses_signal_set_wakeup_fd=True
         )
         self._generator = generator
-        self._close = generator.close
 
     def slice(self) -> float:
         """Run what is runnable, from the beginning of the program or from where it waits; returns the next deadline.
@@ -298,40 +299,78 @@ class Engine:
     def bury(self) -> None:
         """Free the frames.  Clean-up code in them runs now; every handle it could reach must have been fenced before."""
         saved, hooks = dict(GLOBAL_RUN_CONTEXT.__dict__), sys.get_asyncgen_hooks()
-        GLOBAL_RUN_CONTEXT.__dict__.clear()
         self.clock.hooks = (None, None)
         unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                tasks = sorted(self._runner.tasks, key=lambda task: task._counter, reverse=True)
-                _quietly(self._close)
-                for task in tasks:
-                    for nursery in task.child_nurseries:
-                        nursery._children.clear()  # its __del__ asserts that it has none
-                for task in tasks:
-                    _quietly(task.coro.close)
-                self._runner.tasks.clear()
-                self._runner.runq.clear()
-                self._runner.asyncgens.alive.clear()
-                del tasks
+                _closes(self._generator.close)
+                self._close_tasks()
         finally:
             sys.unraisablehook = unraisable
             sys.set_asyncgen_hooks(*hooks)
             GLOBAL_RUN_CONTEXT.__dict__.clear()
             GLOBAL_RUN_CONTEXT.__dict__.update(saved)
 
+    def _close_tasks(self) -> None:
+        # Clean-up code that calls trio finds it there; what it awaits never comes.
+        runner = GLOBAL_RUN_CONTEXT.runner = self._runner
+        closed: list[Task] = []
+        while runner.tasks:
+            tasks = sorted(runner.tasks, key=lambda task: task._counter, reverse=True)
+            runner.tasks.clear()
+            closed += tasks
+            for task in tasks:
+                GLOBAL_RUN_CONTEXT.task = task
+                _disown(task)
+                _end(task.coro)
+        for task in closed:
+            _disown(task)
+        runner.runq.clear()
+        runner.asyncgens.alive.clear()
 
-def _quietly(call: Callable[[], object]) -> None:
-    """Close, whatever a buried program does in its clean-up: it may raise, even SystemExit, or go on awaiting for a while."""
-    for _ in range(100):
-        try:
-            call()
-        except RuntimeError:
-            continue
-        except BaseException:  # noqa: BLE001  # the program is dead; nobody is left to tell
+
+def _disown(task: Task) -> None:
+    """Nurseries assert, when they are freed, that they have no children."""
+    for nursery in task.child_nurseries:
+        nursery._children.clear()
+
+
+def _end(coroutine: object) -> None:
+    """Close what is suspended, from the innermost frame outwards, each by itself: no frame sees what another raises.
+
+    Clean-up code may raise, even SystemExit, which is no matter; it may await something, or catch all and go on, so it is closed
+    again, and soon broken off.
+    """
+    for attempt in range(50):
+        chain = []
+        inner = coroutine
+        while hasattr(inner, "close"):
+            chain.append(inner.close)
+            inner = _awaited(inner)
+        closed = [_closes(close, broken_off=attempt > 2) for close in reversed(chain)]
+        if all(closed):
             return
-        return
+    # What will not end is never freed: freeing would close it once more, at a moment when its loops may have no way out.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
+
+
+def _closes(close: Callable[[], None], *, broken_off: bool = False) -> bool:
+    try:
+        if broken_off:
+            break_off(close)
+        else:
+            close()
+    except RuntimeError as error:
+        return "ignored GeneratorExit" not in str(error)
+    except BaseException:  # noqa: BLE001  # the program is dead; nobody is left to tell
+        return True
+    return True
+
+
+def _awaited(coroutine: object) -> object:
+    """What a suspended coroutine or generator waits for, or None."""
+    return getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
 
 
 def _innermost(coroutine: object) -> str:
@@ -343,7 +382,7 @@ def _innermost(coroutine: object) -> str:
             break
         if is_program(frame.f_code.co_filename):
             place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        coroutine = _awaited(coroutine)
     return place
 
 

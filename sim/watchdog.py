@@ -13,10 +13,15 @@ generous (10 s by default, `KILLPOINT_WATCHDOG` in seconds, 0 to switch it off, 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import operator
 import os
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from .frames import is_program
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
     from .machine import Machine
     from .world import World
 
-__all__ = ["Alarm", "NeverYieldsError", "Watchdog", "watchdog"]
+__all__ = ["Alarm", "NeverYieldsError", "Watchdog", "break_off", "watchdog"]
 
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in.argtypes = (ctypes.c_ulong, ctypes.py_object)
@@ -45,6 +50,19 @@ class Alarm(NamedTuple):
 
     machine: Machine
     where: str
+
+
+def break_off(call: Callable[[], None]) -> None:
+    """Call what might never return, such as the clean-up of a program that catches everything, and break it off at once.
+
+    The exception is raised at its first loop or call.  It is set, and taken back, without a step of our own in between.
+    """
+    thread = threading.get_ident()
+    steps = partial(_raise_in, thread, NeverYieldsError), call, partial(_raise_in, thread, _NOTHING)
+    try:
+        deque(map(operator.methodcaller("__call__"), steps), maxlen=0)
+    finally:
+        _raise_in(thread, _NOTHING)
 
 
 class _Watch:
@@ -91,7 +109,8 @@ class Watchdog:
             self._watches[world] = _Watch(world)
             if self._thread is None or not self._thread.is_alive():  # a forked process has none
                 self._thread = threading.Thread(target=self._patrol, name="killpoint watchdog", daemon=True)
-                self._thread.start()
+                with contextlib.suppress(RuntimeError):  # while the interpreter ends, none can begin
+                    self._thread.start()
 
     def watches(self, world: World) -> bool:
         """True while this world is being watched."""
@@ -117,18 +136,21 @@ class Watchdog:
                         watch.alarm, watch.slices = None, -1
                         _raise_in(threading.get_ident(), _NOTHING)
                     self.alarmed = any(watch.alarm for watch in self._watches.values())
-                return alarm
             except NeverYieldsError:
                 continue  # it was raised just now, here
+            return alarm
 
     def _patrol(self) -> None:
         while True:
             seconds = INSIST if self.alarmed else max(min(self.limit / 4, 1.0), 0.01)
             self._never.wait(seconds)
-            with self._lock:
-                for watch in self._watches.values():
-                    watch.look(seconds, self.limit)
-                self.alarmed = any(watch.alarm for watch in self._watches.values())
+            self._look(seconds)
+
+    def _look(self, seconds: float) -> None:
+        with self._lock:
+            for watch in self._watches.values():
+                watch.look(seconds, self.limit)
+            self.alarmed = any(watch.alarm for watch in self._watches.values())
 
 
 def _limit() -> float:

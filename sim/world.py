@@ -39,8 +39,8 @@ from .network import Network
 from .noise import NoiseSource
 from .payload import encode
 from .schedule import Noise
-from .trio_driver import Batch, LivelockError, TaskTrap
-from .watchdog import watchdog
+from .trio_driver import Batch, Engine, LivelockError, TaskTrap
+from .watchdog import NeverYieldsError, watchdog
 
 if TYPE_CHECKING:
     from .scenario import Scenario
@@ -87,7 +87,7 @@ class World(Chronicle):
         self.machines: dict[str, Machine] = {}
         self.slices = 0
         self._heap: list[Entry] = []
-        self._buried: list[Callable[[], None]] = []
+        self._dead: list[tuple[Machine, Engine]] = []
         self._trap = TaskTrap(self._order_tasks)
         self.drive = Drive(self, self._trap)
         self._ends = 0
@@ -116,6 +116,7 @@ class World(Chronicle):
         """Process one event.  False if there is none, or the run was stopped."""
         with self.drive:
             return self._step(inf)
+        return False  # the watchdog broke it off
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass: process every event up to and including that instant."""
@@ -249,19 +250,19 @@ class World(Chronicle):
             self._wake(machine, self.now)
             return
         engine = machine.engine
-        outer, self.running = self.running, machine
+        self.running = machine
         self.slices += 1
         try:
             deadline = engine.slice()
-        except LivelockError:
-            self.running = outer
-            self.crash(machine, "LivelockError", "the host is busy without ever waiting", engine.where(), ())
-            self._stop(machine)
+        except BaseException as error:  # noqa: BLE001  # of the event loop, not of the program in it
+            self._broken(machine, engine, error)
             return
         finally:
-            self.running = outer
-        if watchdog.alarmed:
-            self.drive.check(machine, engine)
+            self.running = None
+        if watchdog.alarmed and self.drive.check():
+            engine.poisoned = True
+        if self.failed is not None:
+            raise self.failed
         if engine.poisoned or machine.engine is not engine:
             return
         machine.deadline = deadline
@@ -269,6 +270,20 @@ class World(Chronicle):
             self._exited(machine, engine.error())
         elif deadline < machine.wake_at:
             self._wake(machine, deadline)
+
+    def _broken(self, machine: Machine, engine: Engine, error: BaseException) -> None:
+        """A slice did not end by itself: the host spins, was broken off or interrupted, or its program damaged its event loop."""
+        self.running = None
+        cause = error.__cause__ or error
+        if isinstance(error, LivelockError):
+            self.crash(machine, "LivelockError", "the host is busy without ever waiting", engine.where(), ())
+        elif not self.drive.check():
+            if isinstance(cause, KeyboardInterrupt | NeverYieldsError):
+                raise cause
+            where, lines = self.drive.describe(cause)
+            self.crash(machine, type(cause).__name__, str(cause), where, lines)
+        if machine.engine is engine:
+            self._stop(machine)
 
     def _wake(self, machine: Machine, deadline: float) -> None:
         machine.wake_at = deadline
@@ -339,7 +354,7 @@ class World(Chronicle):
         machine.wake_at = inf
         if self.running is machine:
             engine.poison(self._trap)
-        self._buried.append(engine.bury)
+        self._dead.append((machine, engine))
         self.on_death(machine)
 
     def restart(self, machine: Machine, cause: int | None = None) -> None:
@@ -361,8 +376,9 @@ class World(Chronicle):
         if machine.paused:
             machine.paused = False
             self._emit("resume", machine.name, cause, {})
-            while machine.held and not machine.paused:
-                self.network.hand_over(machine.held.popleft(), machine)
+            with self.drive:
+                while machine.held and not machine.paused:
+                    self.network.hand_over(machine.held.popleft(), machine)
             if machine.engine is not None:
                 self._wake(machine, max(self.now, machine.engine.next_deadline()))
 
@@ -371,6 +387,9 @@ class World(Chronicle):
             self._emit("exit", machine.name, None, {})
         else:
             error = self.drive.culprit(error)
+            if isinstance(error, KeyboardInterrupt):
+                self._stop(machine)
+                raise error
             where, lines = self.drive.describe(error)
             self.crash(machine, type(error).__name__, str(error), where, lines)
         self._stop(machine)
@@ -384,17 +403,32 @@ class World(Chronicle):
         self.stopped = True
         for machine in self.machines.values():
             if machine.engine is not None:
-                self._buried.append(machine.engine.bury)
+                self._dead.append((machine, machine.engine))
                 machine.engine = machine.handle = None
-        for bury in self._buried:
-            bury()
-        self._buried.clear()
         self._heap.clear()
+        dead, self._dead = self._dead, []
+        if dead:
+            with self.drive:
+                for machine, engine in dead:
+                    self._bury(machine, engine)
+
+    def _bury(self, machine: Machine, engine: Engine) -> None:
+        # While it is the running one, what clean-up code prints is that of a dead host, which is nobody's.
+        self.running = machine
+        self.slices += 1
+        try:
+            engine.bury()
+        except NeverYieldsError:
+            pass  # it came too late to be caught where it belonged
+        finally:
+            self.running = None
+        if watchdog.alarmed:
+            self.drive.check()
 
     def __del__(self) -> None:
         # A world that is merely dropped is buried before its programs are freed, so that what they then do is fenced and silent.
         # The collector finalises older objects first, and a world is older than its programs.
-        if self._buried or any(machine.engine is not None for machine in self.machines.values()):
+        if self._dead or any(machine.engine is not None for machine in self.machines.values()):
             self.bury()
 
     # -- aiming ------------------------------------------------------------------------------------
@@ -429,8 +463,12 @@ class World(Chronicle):
                 if ready in other.armed:
                     other.armed.remove(ready)
             outer, self.crossing = self.crossing, machine
-            ready.strike()
-            self.crossing = outer
+            try:
+                ready.strike()
+            except Exception as error:  # noqa: BLE001  # of a fault, which is the scenario's
+                self.fail(error)
+            finally:
+                self.crossing = outer
 
 
 def _term(machine: Machine) -> int:
