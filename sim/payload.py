@@ -73,6 +73,6 @@ def _fields_to_check(kind: type) -> tuple[str, ...] | None:
         return None
     try:
         hints = get_type_hints(kind)
-    except (NameError, TypeError):
+    except Exception:  # noqa: BLE001  # annotations are code, and this only saves looking
         hints = {}
     return tuple(name for name in names if hints.get(name) not in _SCALARS)
