@@ -22,6 +22,7 @@ from ..sim.faults import AT_ONCE, CompromiseKey
 from ..sim.noise import keyed_integer
 from ..sim.scenario import OperationSpec, Scenario, ScenarioError, unique
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
+from ..sim.validation import validated
 from .pool import argument_pool
 
 __all__ = ["Draft", "generate"]
@@ -56,6 +57,9 @@ class Draft:
     ) -> None:
         self._scenario = scenario
         self._cast = scenario.cast()
+        problem = validated(scenario)
+        if problem is not None:
+            raise ScenarioError(problem)
         self._operations = [spec for spec in scenario.operations().values() if spec.weight > 0]
         if not self._operations:
             raise ScenarioError(f"{scenario.__name__} has no operations: mark at least one async method with @operation")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Failure", "Filed", "ScheduleError", "decode", "encode", "line_of", "read", "versions", "write", "write_atomically"]
 
 FORMAT = "killpoint.schedule/1"
+_FIELDS = ("format", "scenario", "mutant", "seed", "budget", "settings", "noise", "overrides", "actions", "failure", "made_by", "code")
 MAX_BYTES = 20_000_000
 
 
@@ -216,6 +217,9 @@ class _Decoder:
             if family == FORMAT.partition("/")[0] and number.isdigit():
                 raise self.fail(f"made by a newer Killpoint (format {number}, this one reads 1): upgrade killpoint", "format")
             raise self.fail(f"format {form[:40]!r} is not {FORMAT}", "format")
+        unknown = next((str(key) for key in document if key not in _FIELDS), None)
+        if unknown is not None:
+            raise self.fail(f"a schedule has no field {unknown[:40]!r}; it has {', '.join(_FIELDS)}", unknown)
         schedule = Schedule(
             scenario=self._field(document, "scenario", str, None),
             seed=self._field(document, "seed", int, None),

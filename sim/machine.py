@@ -10,6 +10,7 @@ world whether an action was waiting for it.
 
 from __future__ import annotations
 
+import inspect
 from binascii import crc32
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -96,7 +97,14 @@ class Machine:
         self.observed = {}
         handle = self.handle = self.handle_type(self)
         world = self.world
-        self.engine = Engine(lambda: self.program(handle), HostClock(world))
+
+        async def main() -> None:
+            running = self.program(handle)
+            if not inspect.isawaitable(running):
+                raise TypeError(f"the program of {self.name}, {self.program!r}, must be an `async def`")
+            await running
+
+        self.engine = Engine(main, HostClock(world))
 
     def count(self, event: str) -> None:
         """Count a crossing of a named boundary (kill points and disk operations by name)."""

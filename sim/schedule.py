@@ -21,7 +21,7 @@ from .fault import Fault
 __all__ = ["Action", "Boundary", "Call", "DiskNoise", "Inject", "MessageNoise", "Noise", "Override", "Schedule", "TaskNoise"]
 
 
-class Noise(msgspec.Struct, frozen=True, omit_defaults=True):
+class Noise(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """How far the world strays from its simplest form; all zero is the simplest world.
 
     `latency` scales random extra latency (1.0: a message takes up to several times its link's base latency), `loss` and
@@ -41,7 +41,7 @@ class Noise(msgspec.Struct, frozen=True, omit_defaults=True):
         return bool(self.latency or self.loss or self.duplicate or self.reorder or self.tasks or self.disk)
 
 
-class MessageNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="message", omit_defaults=True):
+class MessageNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="message", omit_defaults=True, forbid_unknown_fields=True):
     """What noise did, or is told to do, to one message.
 
     The first five fields are the key: the message is named by its link, the incarnation of its sender, the time of its
@@ -64,7 +64,7 @@ class MessageNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="message"
         return ("message", self.sender, self.to, self.incarnation, self.time, self.ordinal)
 
 
-class TaskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="tasks"):
+class TaskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="tasks", forbid_unknown_fields=True):
     """In which order the runnable tasks of one batch of a host ran: `order[i]` is the first-in-first-out place of the i-th."""
 
     host: str
@@ -78,7 +78,7 @@ class TaskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="tasks"):
         return ("tasks", self.host, self.incarnation, self.batch)
 
 
-class DiskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="disk"):
+class DiskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="disk", forbid_unknown_fields=True):
     """How long one disk operation of a host took (seconds); `ordinal` counts the host's disk operations over the whole run."""
 
     host: str
@@ -94,7 +94,7 @@ class DiskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="disk"):
 Override = MessageNoise | TaskNoise | DiskNoise
 
 
-class Boundary(msgspec.Struct, frozen=True, omit_defaults=True):
+class Boundary(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The n-th crossing of a kind by a host, counted from when the action is armed (the first is 1).
 
     `event` is `send`, `deliver`, `disk`, `disk:fsync` (any disk operation by name) or the name of a kill point.
@@ -106,7 +106,7 @@ class Boundary(msgspec.Struct, frozen=True, omit_defaults=True):
     ordinal: int = 1
 
 
-class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+class Call(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A client begins an operation of the scenario at `at` (virtual seconds); if the client is busy, nothing happens."""
 
     at: float

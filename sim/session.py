@@ -28,6 +28,7 @@ from .payload import encode
 from .record import Record, Statistics, Strike
 from .scenario import Client, Failed, OperationSpec, Scenario, ScenarioError, Unknown
 from .schedule import Action, Call, Inject, Noise, Override, Schedule
+from .validation import validated
 from .world import World
 
 __all__ = ["LINGER", "Session", "run"]
@@ -75,8 +76,9 @@ class Session:
         keep_noise: bool = False,
     ) -> None:
         kind = scenario.mutant(mutant)
-        if not kind.hosts:
-            raise ScenarioError(f"{kind.__name__} has no hosts: set `hosts` to a mapping from names to programs")
+        problem = validated(kind)
+        if problem is not None:
+            raise ScenarioError(problem)
         self.scenario = kind()
         self.operations = kind.operations()
         noise = noise or Noise()

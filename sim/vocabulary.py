@@ -1,8 +1,8 @@
 """Whether a schedule speaks only of what its scenario has.
 
 A fault that does not apply does nothing, so a misspelt host in a schedule would go unnoticed and its replay would pass. Files
-are therefore compared with the scenario when they are read; while shrinking nothing of this is looked at. Kill points are not:
-a scenario need not declare all that its programs pass, and one that is never reached is counted as such.
+are therefore compared with the scenario when they are read; while shrinking nothing of this is looked at.  Boundaries are compared where
+the scenario declares its kill points, which it need not: one that is never reached is counted as such.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ def _of_action(action: Action, scenario: type[Scenario], hosts: Mapping[str, Non
     for target in aims:
         if target is not None and target not in targets:
             yield f"there is no host or role {target!r}{_have(targets)}"
+    if action.boundary is not None and scenario.killpoints:
+        events = dict.fromkeys(("send", "deliver", "disk", *scenario.killpoints))
+        if action.boundary.event not in events and not action.boundary.event.startswith("disk:"):
+            yield f"there is no boundary {action.boundary.event!r}{_have(events)}, and disk:fsync, disk:write, ..."
     key = getattr(action.fault, "issuer", None)
     if key is not None and key not in scenario.keys:
         yield f"there is no key {key!r}{_have(dict.fromkeys(scenario.keys))}"

@@ -1,0 +1,85 @@
+"""Is a scenario well formed?  Asked once per class, before anything runs.
+
+Slips in a class body (`faults = faults.kills` without the call, one property instead of a list) otherwise surface deep inside a run,
+as exceptions that name none of the author's own lines.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from ..properties.verdict import Property
+from .faults import FaultMix
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+__all__ = ["problems", "validated"]
+
+_valid: WeakSet[type[Scenario]] = WeakSet()
+
+
+def validated(scenario: type[Scenario]) -> str | None:
+    """The first thing that is wrong with a scenario, as a sentence, or None."""
+    if scenario in _valid:
+        return None
+    problem = next(problems(scenario), None)
+    if problem is not None:
+        return f"{scenario.__name__}: {problem}"
+    _valid.add(scenario)
+    return None
+
+
+def problems(scenario: type[Scenario]) -> Iterator[str]:
+    """All that is wrong with a scenario, one sentence each."""
+    for attribute in ("hosts", "outsiders"):
+        programs = getattr(scenario, attribute)
+        if not isinstance(programs, Mapping):
+            yield f"`{attribute}` maps names to programs, and is not {_kind(programs)}"
+        else:
+            for name, program in programs.items():
+                if not callable(program):
+                    yield f"the program of {name!r} is an `async def` with one argument, the host, and not {_kind(program)}"
+    if not scenario.hosts:
+        yield "it has no hosts: set `hosts` to a mapping from names to programs"
+    if not isinstance(scenario.clients, int) or scenario.clients < 1:
+        yield f"`clients` is how many client hosts there are, at least 1, and not {scenario.clients!r}"
+    if not isinstance(scenario.faults, FaultMix):
+        yield f"`faults` is a mix such as faults.kills() | faults.partitions(), and not {_kind(scenario.faults)}"
+    for attribute in ("properties", "liveness"):
+        yield from _about_properties(attribute, getattr(scenario, attribute))
+    for name, values in scenario.settings.items():
+        if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+            yield f"setting {name!r} is a sequence of values to draw from, the simplest first, and not {values!r}"
+    for name, spec in scenario.operations().items():
+        yield from _about_operation(name, spec.function, tuple(spec.arguments))
+
+
+def _about_properties(attribute: str, properties: object) -> Iterator[str]:
+    if not isinstance(properties, Sequence):
+        yield f"`{attribute}` is a list of properties, and not {_kind(properties)}"
+        return
+    for prop in properties:
+        if isinstance(prop, type) or not isinstance(prop, Property):
+            yield f"`{attribute}` holds {_kind(prop)}, which is no property: it needs a name and start()"
+
+
+def _about_operation(name: str, function: Callable[..., object], arguments: tuple[str, ...]) -> Iterator[str]:
+    if not inspect.iscoroutinefunction(function):
+        yield f"operation {name} must be an `async def`"
+        return
+    parameters = list(inspect.signature(function).parameters.values())[2:]
+    takes = {parameter.name for parameter in parameters}
+    needs = {parameter.name for parameter in parameters if parameter.default is parameter.empty}
+    missing, unknown = sorted(needs - set(arguments)), sorted(set(arguments) - takes)
+    if missing:
+        yield f"operation {name} takes {missing[0]!r}, but @operation does not say how to draw it"
+    if unknown:
+        yield f"@operation of {name} draws {unknown[0]!r}, which the operation does not take"
+
+
+def _kind(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
