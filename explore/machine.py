@@ -185,8 +185,9 @@ def _examine(kind: type[ScenarioMachine], options: Options) -> PropertyFailedErr
         if failed is not None:
             return failed
     for path in sorted(options.folder.glob(f"{name}-*.json")):
-        with suppress(codec.ScheduleError):  # of another scenario, or of this one before it was changed
-            failed = _replay(kind, options, path, "Has failed before", name)
+        with suppress(codec.ScheduleError):  # of this scenario before it was changed, or no schedule at all
+            # Two files may hold tests and scenarios of the same names; their failures share the folder.
+            failed = _replay(kind, options, path, "Has failed before", name) if _is_its_own(kind, path) else None
             if failed is not None:
                 return failed
     return _explore(kind, options, name)
@@ -274,14 +275,36 @@ def _corpus(kind: type[ScenarioMachine], options: Options) -> Iterator[Path]:
         ScheduleError: a file of the corpus is no schedule; to skip it quietly would be to lose a regression test.
     """
     for path in sorted(options.corpus.glob("*.json")) if options.corpus is not None else ():
-        if _is_of(kind, path):
+        if _is_its_own(kind, path):
             yield path
 
 
-def _is_of(kind: type[ScenarioMachine], path: Path) -> bool:
-    """Whether a file holds a schedule of the machine's scenario and mutant.
+def _is_its_own(kind: type[ScenarioMachine], path: Path) -> bool:
+    """Whether the reference in a file names the machine's scenario itself, and the mutant is the same.
 
-    Files may have been saved from another folder, so of a reference to a file only the class counts.
+    A reference to a Python file is looked for as `killpoint replay` does: from the working folder, then from the folders above
+    the schedule; so a corpus serves whatever folder the tests are started from.
+
+    Raises:
+        ScheduleError: it holds no schedule.
+    """
+    schedule = codec.read(path).schedule
+    if schedule.mutant != kind.mutant:
+        return False
+    if schedule.scenario == kind.reference:
+        return True
+    source, _, name = schedule.scenario.rpartition(":")
+    own = getattr(sys.modules.get(kind.scenario.__module__), "__file__", None)
+    if own is None or not source.endswith(".py") or name != kind.scenario.__qualname__:
+        return False
+    places = (folder / source for folder in (Path.cwd(), *path.resolve().parents))
+    return next((place.resolve() for place in places if place.is_file()), None) == Path(own).resolve()
+
+
+def _is_of(kind: type[ScenarioMachine], path: Path) -> bool:
+    """Whether a file that was asked for by name can be meant for the machine: scenario and mutant are called the same.
+
+    It may have been saved elsewhere, so of a reference to a file only the class counts.
 
     Raises:
         ScheduleError: it holds no schedule.

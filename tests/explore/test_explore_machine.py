@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 import unittest
 from pathlib import Path
 
+import msgspec
 import pytest
 from explore_scenarios import Forgetful, Leaky, OneServer, Silent
 from replicated_register import ReplicatedRegister
 
 from killpoint import faults
+from killpoint.explore.catalog import reference_to
 from killpoint.explore.finding import save
 from killpoint.explore.machine import PropertyFailedError, ScenarioMachine, machine
 from killpoint.explore.options import Options, use
@@ -54,8 +57,9 @@ def failure(kind: type[ScenarioMachine], options: Options) -> PropertyFailedErro
 
 
 def stale_read() -> Record:
-    """The seed decides which replicas the clients ask."""
-    runs = (run(STALE.replace(seed=seed), ReplicatedRegister) for seed in range(20))
+    """The seed decides which replicas the clients ask.  The reference is the one that a test of this folder notes."""
+    schedule = STALE.replace(scenario=reference_to(ReplicatedRegister))
+    runs = (run(schedule.replace(seed=seed), ReplicatedRegister) for seed in range(20))
     return next(record for record in runs if record.failure is not None)
 
 
@@ -140,6 +144,32 @@ def test_the_corpus_is_replayed_before_anything_is_explored() -> None:
     assert failed.path == path
     assert f"A schedule of the regression corpus: {path}" in str(failed)
     assert outcome(machine(OneServer), Options(corpus=Path("corpus"), examples=1)).wasSuccessful()
+
+
+def test_failures_of_a_scenario_of_the_same_name_in_another_file_are_not_replayed() -> None:
+    record = stale_read()
+    other = msgspec.structs.replace(record, schedule=record.schedule.replace(scenario="other.py:ReplicatedRegister"))
+    Path("other.py").write_text("")
+    save(other, ReplicatedRegister, Path(".killpoint"), "TestReplicatedRegister")
+    save(other, ReplicatedRegister, Path("corpus"), "x")
+    kind = machine(ReplicatedRegister)
+    told = str(failure(kind, Options(seed=1, corpus=Path("corpus"))))
+    assert "Shrunk from " in told
+    assert "Has failed before" not in told
+    assert "regression corpus" not in told
+
+
+def test_a_corpus_serves_from_whatever_folder_the_tests_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = sys.modules[ReplicatedRegister.__module__].__file__
+    assert source is not None
+    Path("project").mkdir()
+    Path("project/replicated_register.py").symlink_to(source)
+    record = stale_read()
+    noted = msgspec.structs.replace(record, schedule=record.schedule.replace(scenario=STALE.scenario))
+    path = save(noted, ReplicatedRegister, Path("project/schedules").absolute(), "x")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert failure(machine(ReplicatedRegister), Options(corpus=path.parent, examples=1)).path == path
 
 
 def test_a_corpus_with_a_file_that_is_no_schedule_is_an_error() -> None:
