@@ -62,10 +62,9 @@ def expected(scenario: type[Scenario]) -> Tally:
 
 
 def failing_lines(record: Record) -> list[str]:
-    """Every invalid verdict with its evidence."""
-    return [
-        line for verdict in record.verdicts if verdict.status is Status.INVALID for line in verdict_lines(verdict, record.history)
-    ]
+    """Every invalid verdict with its evidence, once if a property was given twice."""
+    told = [tuple(verdict_lines(verdict, record.history)) for verdict in record.verdicts if verdict.status is Status.INVALID]
+    return [line for lines in dict.fromkeys(told) for line in lines]
 
 
 def file_name(name: str, record: Record) -> str:

@@ -44,7 +44,7 @@ from .generate import MAX_ACTIONS, Draft, pooled
 from .options import Options, current
 from .shrink import Shrinker
 
-__all__ = ["PropertyFailedError", "ScenarioMachine", "machine"]
+__all__ = ["NothingSucceededError", "PropertyFailedError", "ScenarioMachine", "machine"]
 
 _words = st.integers(2**70, 2**70 + 2**64 - 1)
 """What an action is drawn from.
@@ -64,6 +64,10 @@ class PropertyFailedError(AssertionError):
         super().__init__("\n".join(lines))
         self.path = path
         self.replay = replay
+
+
+class NothingSucceededError(AssertionError):
+    """Operations were called and none succeeded in any run: the properties held of a system that did nothing."""
 
 
 class _FailingRunError(Exception):
@@ -138,7 +142,7 @@ class _ScenarioTest(unittest.TestCase):
     killpoint_machine: ClassVar[type[ScenarioMachine]]
 
     def runTest(self) -> None:  # noqa: N802  # unittest's name
-        """Fail with one short error if any property fails in any run."""
+        """Fail with one short error if any property fails in any run, or if no operation succeeds in any."""
         __tracebackhide__ = True
         failed = _examine(self.killpoint_machine, current())
         if failed is not None:
@@ -175,7 +179,7 @@ def machine(
 # -- one test -----------------------------------------------------------------------------------------
 
 
-def _examine(kind: type[ScenarioMachine], options: Options) -> PropertyFailedError | None:
+def _examine(kind: type[ScenarioMachine], options: Options) -> AssertionError | None:
     """Replay what was asked for, or known failures and then exploration; the first failure, ready to be raised."""
     name = options.test or f"Test{kind.scenario.__name__}"
     if options.replay is not None:
@@ -193,7 +197,7 @@ def _examine(kind: type[ScenarioMachine], options: Options) -> PropertyFailedErr
     return _explore(kind, options, name)
 
 
-def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> PropertyFailedError | None:
+def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> AssertionError | None:
     kind.tally = expected(kind.scenario)
     kind.failing = None
     kind.salt = options.seed
@@ -210,7 +214,7 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Proper
         options.notes["vacuous"] = " ".join(kind.tally.warnings)
     record = kind.failing
     if record is None:
-        return None
+        return None if kind.tally.dead is None else NothingSucceededError(kind.tally.dead)
     finding = found(kind.scenario, Shrinker(kind.scenario, record), folder=options.folder, name=name)
     replay = _command(options, finding.path)
     return PropertyFailedError(finding.lines(replay), finding.path, replay)

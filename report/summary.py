@@ -3,7 +3,8 @@
 "No failure found" means little by itself.  So the summary counts how often each kind of fault struck, in which phase of its
 victim, and how often it did nothing; how operations ended; which boundaries were crossed; what each property said.  A kind of
 fault that never struck, or an operation that never succeeded, is named as a warning: the run was **vacuous** there (Jepsen's
-users know the test that passed because every request failed).
+users know the test that passed because every request failed).  If operations were called and none succeeded at all, the system
+may as well have been switched off, and what the properties say means nothing: the verdict is unknown.
 
 A `Tally` folds records one by one and merges with others, so workers can count apart; it keeps counts only, never records.
 """
@@ -19,13 +20,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..properties.verdict import Status
+from ..properties.verdict import Status, Verdict
 from ..sim.record import Record
 from .wording import clean
 
 __all__ = ["Tally", "as_json", "summary_table"]
 
 _NOT_KILL_POINTS = ("send", "deliver", "disk")
+_BADNESS = (Status.VALID, Status.UNKNOWN, Status.INVALID)
 _STYLES = {Status.VALID: "bold green", Status.INVALID: "bold red", Status.UNKNOWN: "bold yellow"}
 
 
@@ -79,7 +81,7 @@ class Tally(msgspec.Struct):
             _count(self.operations.setdefault(operation.function, {}), operation.outcome.value)
         for boundary, crossed in record.statistics.boundaries.items():
             _count(self.boundaries, boundary, crossed)
-        for verdict in record.verdicts:
+        for verdict in _one_each(record.verdicts):
             counts = self.properties.setdefault(verdict.name, {})
             _count(counts, verdict.status.value)
             if verdict.status is Status.INVALID and counts[verdict.status.value] == 1:
@@ -104,9 +106,19 @@ class Tally(msgspec.Struct):
         self.reasons = {**other.reasons, **self.reasons}
 
     @property
+    def dead(self) -> str | None:
+        """A sentence if operations were called and none of them ever succeeded, or None."""
+        called = sum(number for outcomes in self.operations.values() for number in outcomes.values())
+        if not called or any(outcomes.get("ok") for outcomes in self.operations.values()):
+            return None
+        none = f"none of {called:,} operations was ok" if called > 1 else "the only operation was not ok"
+        return f"The system never did anything for a client: {none}, so nothing was put to the test."
+
+    @property
     def status(self) -> Status:
-        """Invalid if any property failed in any run, else unknown if any was undecided, else valid."""
+        """Invalid if any property failed in any run, else unknown if any was undecided or no operation succeeded, else valid."""
         said = [status for counts in self.properties.values() for status, number in counts.items() if number]
+        said += [Status.UNKNOWN.value] if self.dead is not None else []
         return next((status for status in (Status.INVALID, Status.UNKNOWN) if status.value in said), Status.VALID)
 
     @property
@@ -123,6 +135,7 @@ class Tally(msgspec.Struct):
             if not self.operations[function].get("ok"):
                 tried = sum(self.operations[function].values())
                 found.append(f"No {function} was ok{f' of {tried:,}' if tried else ': it was never called'}.")
+        found += [self.dead] if self.dead is not None else []
         return found if self.operations else [*found, "No operation was called."]
 
 
@@ -214,9 +227,20 @@ def _verdict(tally: Tally) -> list[RenderableType]:
         if tally.status is not Status.INVALID or tally.properties[name].get("invalid")
     }
     lines += [Text(f"{clean(name, 60)}: {clean(reason, 300)}", style=colour) for name, reason in told.items()]
-    held = sum(1 for counts in tally.properties.values() if set(counts) <= {"valid"})
-    counted = f"  {held} of {len(tally.properties)} properties held wherever they were checked"
-    return [*lines, Text.assemble("verdict ", (tally.status.value, _STYLES[tally.status]), counted)]
+    return [*lines, Text.assemble("verdict ", (tally.status.value, _STYLES[tally.status]), f"  {_counted(tally)}")]
+
+
+def _counted(tally: Tally) -> str:
+    """How many properties failed and which; or, if none did, how many were undecided; or else that all held."""
+    every = len(tally.properties)
+    of = f"of {every} {'property' if every == 1 else 'properties'}"
+    failed = [name for name, counts in tally.properties.items() if counts.get("invalid")]
+    if failed:
+        return f"{len(failed)} {of} failed: {', '.join(clean(name, 60) for name in failed)}"
+    undecided = [name for name, counts in tally.properties.items() if counts.get("unknown")]
+    if undecided:
+        return f"none {of} failed, {len(undecided)} undecided: {', '.join(clean(name, 60) for name in undecided)}"
+    return f"{every} {of} held" if every else "no property was checked"
 
 
 def _table(first: str, *rest: str) -> Table:
@@ -229,6 +253,16 @@ def _table(first: str, *rest: str) -> Table:
 
 def _number(value: int) -> Text:
     return Text(f"{value:,}", style="" if value else "dim")
+
+
+def _one_each(verdicts: Iterable[Verdict]) -> Iterable[Verdict]:
+    """One verdict per name, the worst: a property may be given twice, and `NoCrash` is there without being given."""
+    found: dict[str, Verdict] = {}
+    for verdict in verdicts:
+        known = found.setdefault(verdict.name, verdict)
+        if _BADNESS.index(verdict.status) > _BADNESS.index(known.status):
+            found[verdict.name] = verdict
+    return found.values()
 
 
 def _count(counts: dict[str, int], key: str, number: int = 1) -> None:

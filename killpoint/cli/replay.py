@@ -50,15 +50,16 @@ def _lines(replayed: Run, until: float | None, *, everything: bool) -> list[str]
         lines += ["", f"At {until:g} s:", *(f"    {line}" for line in states)]
     lines += ["", f"Schedule ({noise_text(replayed.schedule.noise)}; seed {replayed.schedule.seed}):"]
     lines += [*schedule_lines(replayed.schedule, record.strikes), ""]
-    held = [verdict.name for verdict in record.verdicts if verdict.status is Status.VALID]
+    # By name, since a property may be given twice: NoCrash is there without being given.
+    held = {verdict.name: verdict for verdict in record.verdicts if verdict.status is Status.VALID}
     lines += [f"Holds: {', '.join(held)}."] if held else []
-    unknown = [verdict for verdict in record.verdicts if verdict.status is Status.UNKNOWN]
+    unknown = {verdict.name: verdict for verdict in record.verdicts if verdict.status is Status.UNKNOWN}
     if record.failure is None:
-        for verdict in unknown:
+        for verdict in unknown.values():
             lines += verdict_lines(verdict, record.history)
     elif unknown:
         # The first violation stops a run; what the others would have said is no news then.
-        lines += [f"Undecided, because the run ends with the violation: {', '.join(verdict.name for verdict in unknown)}."]
+        lines += [f"Undecided, because the run ends with the violation: {', '.join(unknown)}."]
     return [*lines, *failing_lines(record), _comparison(replayed)]
 
 

@@ -71,9 +71,11 @@ def test_a_mutant_is_explored_and_named_in_the_file(killpoint: Killpoint) -> Non
     assert codec.read(path).schedule.mutant == "deaf"
 
 
-def test_vacuous_runs_are_warned_of(killpoint: Killpoint) -> None:
+def test_a_system_that_does_nothing_is_not_valid(killpoint: Killpoint) -> None:
     ended = killpoint("explore", "explore_scenarios.py:Silent", "--examples", 5)
-    assert ended.code == 0
+    assert ended.code == 2
+    assert re.search(r"! The system never did anything for a client: none of \d+ operations was ok", ended.out)
+    assert "verdict unknown  1 of 1 property held" in ended.out
     assert "No ask was ok" in ended.out
     assert "compromise-key never struck" in ended.out
     summary = killpoint("explore", "explore_scenarios.py:Silent", "--examples", 5, "--json").document["summary"]

@@ -14,7 +14,7 @@ from replicated_register import ReplicatedRegister
 
 from killpoint import faults
 from killpoint.explore.catalog import reference_to
-from killpoint.explore.finding import save
+from killpoint.explore.finding import failing_lines, save
 from killpoint.explore.machine import PropertyFailedError, ScenarioMachine, machine
 from killpoint.explore.options import Options, use
 from killpoint.sim import codec
@@ -118,6 +118,12 @@ def test_what_is_no_longer_a_schedule_of_the_scenario_is_not_replayed_from_the_f
     assert outcome(machine(OneServer), Options(examples=1)).wasSuccessful()
 
 
+def test_a_property_that_was_given_twice_is_told_once() -> None:
+    record = stale_read()
+    twice = msgspec.structs.replace(record, verdicts=(*record.verdicts, *record.verdicts))
+    assert failing_lines(twice) == failing_lines(record) != []
+
+
 def test_a_replay_runs_this_schedule_and_nothing_else() -> None:
     record = stale_read()
     path = save(record, ReplicatedRegister, Path("elsewhere"), "x")
@@ -198,9 +204,10 @@ def test_an_unknown_mutant_is_refused_when_the_machine_is_made() -> None:
         machine(OneServer, mutant="nonsense")
 
 
-def test_a_run_in_which_nothing_succeeded_is_told_to_be_vacuous() -> None:
+def test_a_test_in_which_nothing_succeeded_fails_and_says_so() -> None:
     options = Options(examples=5)
-    assert outcome(machine(Silent), options).wasSuccessful()
+    ((_, told),) = outcome(machine(Silent), options).failures
+    assert re.search(r"NothingSucceededError: The system never did anything for a client: none of \d+ operations was ok", told)
     assert "No ask was ok" in options.notes["vacuous"]
     assert "compromise-key never struck" in options.notes["vacuous"]
 

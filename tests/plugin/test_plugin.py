@@ -44,7 +44,8 @@ class Refusing(Scenario):
 
     @operation()
     async def read(self, client: Client) -> None:
-        raise Failed
+        if client.random.random() < 0.5:
+            raise Failed
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -125,7 +126,7 @@ def test_properties_of_the_report_hold_schedule_and_command(project: pytest.Pyte
     assert re.search(r"failed: killpoint_summary = \d+ schedules, ", text)
 
 
-def test_runs_in_which_nothing_succeeds_are_told_even_if_they_pass(project: pytest.Pytester) -> None:
+def test_what_was_never_tried_is_told_even_if_the_test_passes(project: pytest.Pytester) -> None:
     project.makepyfile(
         test_example="""
         from killpoint import Failed, Scenario, machine, operation
@@ -138,6 +139,10 @@ def test_runs_in_which_nothing_succeeds_are_told_even_if_they_pass(project: pyte
             async def ask(self, client):
                 raise Failed
 
+            @operation()
+            async def think(self, client):
+                return 1
+
         TestRefused = machine(Refused).TestCase
         """
     )
@@ -145,6 +150,29 @@ def test_runs_in_which_nothing_succeeds_are_told_even_if_they_pass(project: pyte
     result.assert_outcomes(passed=1)
     assert "profile nightly" in result.stdout.str()
     assert re.search(r"vacuous: test_example\.py::TestRefused::runTest: No ask was ok of \d+\.", result.stdout.str())
+
+
+def test_a_system_that_does_nothing_fails_its_test(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_example="""
+        from killpoint import Scenario, machine, operation
+
+        async def gone(host):
+            return
+
+        class Gone(Scenario):
+            hosts = {"n1": gone}
+
+            @operation()
+            async def ask(self, client):
+                return await client.request("n1", "ask", timeout=0.1)
+
+        TestGone = machine(Gone).TestCase
+        """
+    )
+    result = project.runpytest_inprocess("--killpoint-examples=2")
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines([r".*NothingSucceededError: The system never did anything for a client: none of \d+ operations"])
 
 
 def test_the_corpus_is_replayed_first_wherever_it_lies(project: pytest.Pytester) -> None:

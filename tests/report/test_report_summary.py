@@ -37,9 +37,7 @@ def test_counts_are_those_of_the_records() -> None:
     assert sum(sum(reasons.values()) for reasons in tally.idle.values()) == sum(not strike.struck for strike in strikes)
     assert tally.struck["power-loss"] == {"idle": 4}
     operations = [operation for record in RECORDS for operation in record.history.operations]
-    assert tally.operations == {
-        "issue": {outcome: sum(o.outcome.value == outcome for o in operations) for outcome in ("ok", "info")}
-    }
+    assert tally.operations == {"issue": {outcome: sum(o.outcome.value == outcome for o in operations) for outcome in ("ok", "info")}}
     assert tally.boundaries["after-cas-store"] == 48
     assert tally.properties["NoDuplicates"] == {"valid": 4}
     assert tally.status is Status.INVALID
@@ -106,6 +104,45 @@ def test_json_has_the_verdict_the_warnings_and_the_counts() -> None:
     assert as_json(tally) == as_json(tally_of(RECORDS))
 
 
+@pytest.mark.parametrize(
+    ("runs", "closing"),
+    [
+        ([["valid", "valid"], ["valid", "valid"]], "verdict valid 2 of 2 properties held"),
+        ([["valid", "valid"], ["unknown", "invalid"]], "verdict invalid 1 of 2 properties failed: P1"),
+        ([["unknown", "valid"], ["valid", "valid"]], "verdict unknown none of 2 properties failed, 1 undecided: P0"),
+        ([["invalid"]], "verdict invalid 1 of 1 property failed: P0"),
+        ([[]], "verdict valid no property was checked"),
+    ],
+)
+def test_the_closing_line_is_true(runs: list[list[str]], closing: str) -> None:
+    records = [
+        msgspec.structs.replace(
+            RECORDS[0], verdicts=tuple(Verdict(f"P{place}", Status(status), "why") for place, status in enumerate(statuses))
+        )
+        for statuses in runs
+    ]
+    assert " ".join(drawn(tally_of(records), 120).splitlines()[-1].split()) == closing
+
+
+def test_a_property_that_is_given_twice_is_counted_once_by_its_worst_verdict() -> None:
+    verdicts = (Verdict("Twice", Status.VALID, ""), Verdict("Twice", Status.INVALID, "worst"), Verdict("Twice", Status.UNKNOWN, "x"))
+    tally = tally_of([msgspec.structs.replace(RECORDS[0], verdicts=verdicts)])
+    assert tally.properties == {"Twice": {"invalid": 1}}
+    assert tally.reasons == {"Twice": "worst"}
+
+
+def test_nothing_is_valid_of_a_system_in_which_nothing_succeeded() -> None:
+    tally = Tally(schedules=3, operations={"read": {"fail": 1_200}, "write": {}}, properties={"P": {"valid": 3}})
+    assert tally.status is Status.UNKNOWN
+    assert tally.warnings[-1] == (
+        "The system never did anything for a client: none of 1,200 operations was ok, so nothing was put to the test."
+    )
+    tally.properties["P"]["invalid"] = 1
+    assert tally.status is Status.INVALID
+    tally.operations["write"]["ok"] = 1
+    assert tally.dead is None
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits_the_terminal_and_says_everything(width: int) -> None:
     tally = tally_of(RECORDS)
@@ -125,7 +162,7 @@ def test_the_table_fits_the_terminal_and_says_everything(width: int) -> None:
     ):
         assert words in flat
     assert "! clock-jump never struck: it was never tried." in text
-    assert "verdict invalid 1 of 2 properties held" in flat
+    assert "verdict invalid 1 of 2 properties failed: " in flat
     assert "no order of the operations explains it" in flat
     assert "times real time" in flat
 
