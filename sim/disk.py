@@ -22,6 +22,7 @@ Created Equal" (OSDI 2014), for what real file systems do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import count
 
@@ -31,6 +32,9 @@ __all__ = ["SECTOR", "DiskImage", "parse_keep"]
 
 SECTOR = 512
 """Bytes; writes are atomic within one."""
+
+
+_KEEP = re.compile(r"none|all|(prefix|subset):[0-9]{1,18}|units:([0-9]{1,18}(,[0-9]{1,18})*)?")
 
 
 class _Inode:
@@ -80,19 +84,22 @@ class DiskImage:
         return {path: len(self._names[path].cached) for path in sorted(self._names)}
 
     def write(self, path: str, offset: int | None, data: bytes) -> None:
-        """Write at `offset`, or at the end if it is None; creates the file."""
+        """Write at `offset`, or at the end if it is None; creates the file.  Writing nothing changes nothing else."""
+        _check(path, offset or 0)
         inode = self._names.get(path)
         if inode is None:
             inode = _Inode()
             self._rebind({path: inode})
         if offset is None:
             offset = len(inode.cached)
-        _put(inode.cached, offset, data)
-        inode.pending.append((next(self._numbers), offset, bytes(data)))
+        if data:
+            _put(inode.cached, offset, data)
+            inode.pending.append((next(self._numbers), offset, bytes(data)))
 
     def truncate(self, path: str, size: int) -> None:
         """Cut, or extend with zeros."""
         inode = self._file(path)
+        _check(path, size)
         _put(inode.cached, size, None)
         inode.pending.append((next(self._numbers), size, None))
 
@@ -174,12 +181,10 @@ def parse_keep(keep: str) -> tuple[str, tuple[int, ...]]:
     Raises:
         ValueError: it is none of the forms in the module docstring.
     """
+    if not _KEEP.fullmatch(keep):
+        raise ValueError(f"{keep[:60]!r} does not say what a power loss keeps: none, all, prefix:N, subset:N or units:N,N,...")
     word, _, rest = keep.partition(":")
-    numbers = tuple(int(item) for item in rest.split(",")) if rest else ()
-    forms = {"none": 0, "all": 0, "prefix": 1, "subset": 1}
-    if any(number < 0 for number in numbers) or (word != "units" and forms.get(word) != len(numbers)):
-        raise ValueError(f"{keep!r} does not say what a power loss keeps: none, all, prefix:N, subset:N or units:N,N,...")
-    return word, numbers
+    return word, tuple(int(item) for item in rest.split(",") if item)
 
 
 def _kept(units: Sequence[tuple[int, int, str]], keep: str) -> set[tuple[int, int]]:
@@ -217,6 +222,11 @@ def _sectors(offset: int, data: bytes | None) -> list[tuple[int, bytes | None]]:
         pieces.append((offset + position, data[position : position + step]))
         position += step
     return pieces
+
+
+def _check(path: str, offset: int) -> None:
+    if offset < 0:
+        raise ValueError(f"file {path!r} has nothing at offset {offset}: files begin at 0")
 
 
 def _put(image: bytearray, offset: int, data: bytes | None) -> None:

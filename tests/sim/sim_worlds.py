@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import trio
+from hypothesis import settings
 
 from killpoint.sim import faults
 from killpoint.sim.machine import Armed
@@ -14,6 +15,9 @@ from killpoint.sim.noise import NoiseSource
 from killpoint.sim.scenario import Client, Failed, Scenario, Unknown, operation, unique
 from killpoint.sim.schedule import Boundary, Call, Inject, Noise
 from killpoint.sim.world import World
+
+STEADY = settings(derandomize=True, database=None, deadline=None)
+"""For Hypothesis: the same examples in every run."""
 
 ROUGH = Noise(latency=2.0, loss=0.05, duplicate=0.1, reorder=0.1, tasks=0.5, disk=5.0)
 
