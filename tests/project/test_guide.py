@@ -1,0 +1,78 @@
+"""The guide's example holds the bug that the guide says, its one-line fix removes it, and its planted bug is found in turn."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from project_files import ROOT
+
+from killpoint.checking import check_file
+from killpoint.explore.campaign import search
+from killpoint.explore.catalog import find_scenario
+from killpoint.explore.shrink import shrink
+from killpoint.properties import Status
+from killpoint.sim.faults import PowerLoss
+from killpoint.sim.scenario import Scenario
+from killpoint.sim.schedule import Call, Inject
+
+GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+
+
+EXAMPLE, BUG, FIX, _TEST, PLANTED = blocks("python")
+
+
+@pytest.fixture
+def corrected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Scenario]:
+    """The example with the fix, and with the planted bug of the last section."""
+    assert EXAMPLE.count(BUG) == 1
+    assert BUG.count("\n") == FIX.count("\n") == 1
+    return pasted(tmp_path, monkeypatch, EXAMPLE.replace(BUG, FIX) + PLANTED)
+
+
+def pasted(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> type[Scenario]:
+    """The scenario in a file of this text, found as the command line finds it; forgotten after the test."""
+    path = folder / "guide_store.py"
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setitem(sys.modules, path.stem, sys)  # so that what stands there is taken away again
+    return find_scenario(f"{path}:Store")
+
+
+def test_the_bug_of_the_example_is_found_and_comes_out_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = pasted(tmp_path, monkeypatch, EXAMPLE)
+    record = search(store, seed=0, examples=100)
+    assert record is not None
+    small = shrink(store, record).record
+    assert small.failure is not None
+    assert small.failure.name in ("Durable(put)", "Linearizable(KeyValue)")
+    actions = small.schedule.actions
+    assert len(actions) <= 4
+    assert any(isinstance(action, Call) and action.operation == "put" for action in actions)
+    assert any(isinstance(action, Inject) and isinstance(action.fault, PowerLoss) for action in actions)
+
+
+def test_the_fix_of_the_example_removes_it(corrected: type[Scenario]) -> None:
+    assert search(corrected, seed=0, examples=100) is None
+
+
+def test_the_planted_bug_is_found(corrected: type[Scenario]) -> None:
+    assert list(corrected.mutants) == ["name-not-synced"]
+    record = search(corrected, seed=0, examples=40, mutant="name-not-synced")
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.name in ("Durable(put)", "Linearizable(KeyValue)")
+
+
+def test_the_recorded_history_is_invalid_as_the_guide_says(tmp_path: Path) -> None:
+    (lines,) = blocks("json")
+    path = tmp_path / "history.jsonl"
+    path.write_text(lines, encoding="utf-8")
+    assert check_file(path, "kv").status is Status.INVALID
