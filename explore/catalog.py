@@ -70,6 +70,8 @@ def _load(reference: str) -> object:
     installed = scenario_names()
     if reference in installed:
         return installed[reference].load()
+    if ":" not in reference and reference.endswith(".py"):
+        raise UnknownScenarioError(_which_of(reference))
     if ":" not in reference:
         have = ", ".join(installed) or "none"
         raise UnknownScenarioError(
@@ -77,6 +79,17 @@ def _load(reference: str) -> object:
         )
     module, _, name = reference.rpartition(":")
     return getattr(_module(module), name)
+
+
+def _which_of(file: str) -> str:
+    """What to say to a file without a class: which scenarios are in it."""
+    if not Path(file).is_file():
+        return f"there is no file {file}"
+    classes = [kind for kind in vars(_module(file)).values() if isinstance(kind, type) and issubclass(kind, Scenario)]
+    own = dict.fromkeys(kind.__qualname__ for kind in classes if kind.__module__ == Path(file).stem)
+    if not own:
+        return f"{file} defines no class that derives from Scenario"
+    return f"{file} is a file; say which of its scenarios: {', '.join(f'{file}:{name}' for name in own)}"
 
 
 def _module(module: str) -> object:

@@ -41,8 +41,12 @@ class Table(Sequence[Mapping[str, Value]]):
         Raises:
             ImportError: pandas is not installed.
         """
-        import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]  # noqa: ICN001, PLC0415
-
+        try:
+            import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]  # noqa: ICN001, PLC0415
+        except ModuleNotFoundError as error:
+            if error.name != "pandas":
+                raise
+            raise ModuleNotFoundError("to_pandas needs pandas: pip install 'killpoint[notebook]'", name="pandas") from None
         return pandas.DataFrame(list(self._rows), columns=list(self.columns))
 
     def _cells(self) -> list[list[str]]:

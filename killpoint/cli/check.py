@@ -21,8 +21,12 @@ def run(options: Namespace) -> int:
         else:
             show(f"{name:<16} {text}" for name, text in described.items())
         return VALID
-    if options.file is None or options.model is None:
+    if options.file is None:
         raise UsageError(f"check needs a FILE and --model NAME; models are {', '.join(MODELS)}")
+    if not options.file.exists():
+        raise UsageError(f"{options.file} cannot be read: No such file or directory")
+    if options.model is None:
+        raise UsageError(f"--model is missing: say what {options.file} is a history of, with one of {', '.join(MODELS)}")
     verdict = check_file(options.file, options.model, options.timeout)
     if options.json:
         print_json({"file": str(options.file), "model": options.model, **as_plain(verdict)})

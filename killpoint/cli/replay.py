@@ -28,6 +28,9 @@ def run(options: Namespace) -> int:
         raise UsageError(f"--until: {error}") from None
     replayed = load(options.file)
     if options.html is not None:
+        folder = options.html.absolute().parent
+        if not folder.exists():
+            raise UsageError(f"--html: {options.html} cannot be written: there is no folder {folder}")
         try:
             replayed.timeline(until).save(options.html)
         except OSError as error:

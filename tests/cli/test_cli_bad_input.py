@@ -138,12 +138,18 @@ def test_a_history_that_cannot_have_happened_is_refused(killpoint: Killpoint, li
         (("explore", REGISTER, "--budget", "none"), "invalid choice: 'none'"),
         (("explore", REGISTER, "--mutant", "lazy"), "ReplicatedRegister has no mutant 'lazy'; it has none"),
         (("explore", "atlantis"), "there is no scenario 'atlantis'; installed are"),
+        (("explore", "replicated_register.py"), f"say which of its scenarios: {REGISTER}"),
+        (("explore", "explore_scenarios.py"), "explore_scenarios.py:OneServer, explore_scenarios.py:"),
+        (("explore", "nowhere.py"), "there is no file nowhere.py"),
         (("explore", "explore_scenarios.py:store"), "is not a Scenario class"),
         (("explore", REGISTER, "--out", "replicated_register.py"), "the folder replicated_register.py cannot be written to"),
         (("determinism", REGISTER, "--seeds", "0"), "--seeds 0 leaves nothing to compare"),
         (("determinism", "atlantis"), "there is no scenario 'atlantis'"),
         (("mutants", "atlantis"), "there is no scenario 'atlantis'"),
         (("check",), "check needs a FILE and --model NAME; models are "),
+        (("check", "replicated_register.py"), "--model is missing: say what replicated_register.py is a history of, with one of "),
+        (("check", "nowhere.edn"), "nowhere.edn cannot be read: No such file or directory"),
+        (("check", "nowhere.edn", "--model", "abacus"), "nowhere.edn cannot be read: No such file or directory"),
         (("check", "replicated_register.py", "--model", "abacus"), "there is no model 'abacus': choose one of "),
         (("check", "x", "--timeout", "0"), "0 is no positive number of seconds"),
     ],
@@ -161,6 +167,13 @@ def test_a_page_that_cannot_be_written_is_refused(killpoint: Killpoint) -> None:
     Path("bad.json").write_text(codec.encode(GOOD))
     place = "replicated_register.py/run.html"
     assert f"--html: {place} cannot be written" in complaint(killpoint, "replay", "bad.json", "--html", place)
+    expected = f"--html: nowhere/run.html cannot be written: there is no folder {Path('nowhere').absolute()}"
+    assert expected in complaint(killpoint, "replay", "bad.json", "--html", "nowhere/run.html")
+
+
+def test_a_file_without_scenarios_is_refused(killpoint: Killpoint) -> None:
+    Path("broken.py").write_text("from killpoint import Scenario\n")
+    assert "broken.py defines no class that derives from Scenario" in complaint(killpoint, "explore", "broken.py")
 
 
 def test_a_scenario_that_fails_to_import_is_named_with_the_line(killpoint: Killpoint) -> None:

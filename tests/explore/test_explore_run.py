@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ LOST = Schedule(
 def lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(HERE)
     return killpoint.load(save(run(LOST, Forgetful), Forgetful, tmp_path, "lost"))
+
+
+def test_without_pandas_a_table_says_what_to_install(lost: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match=r"^to_pandas needs pandas: pip install 'killpoint\[notebook\]'$"):
+        lost.operations.to_pandas()
 
 
 def test_a_saved_failure_is_the_same_failure_and_the_identical_run(lost: Run) -> None:
