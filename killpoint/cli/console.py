@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import msgspec
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.text import Text
 from ..properties.verdict import Status, Verdict
 from .arguments import FAILED, UNKNOWN, VALID
 
-__all__ = ["as_plain", "code_of", "print_json", "progress_bar", "result_console", "show"]
+__all__ = ["Pulse", "as_plain", "code_of", "print_json", "progress_bar", "result_console", "show"]
 
 _CODES = {Status.VALID: VALID, Status.INVALID: FAILED, Status.UNKNOWN: UNKNOWN}
 
@@ -46,6 +47,28 @@ def progress_bar(*, quiet: bool) -> Progress:
         redirect_stderr=False,
         disable=quiet or not sys.stderr.isatty(),
     )
+
+
+class Pulse:
+    """Where no progress display can be drawn, because standard error is no terminal: a plain line every few seconds.
+
+    Without one a campaign in a pipe or a log of CI is silent for minutes, which looks as if it hung.
+    """
+
+    def __init__(self, *, quiet: bool, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = None if quiet or sys.stderr.isatty() else sys.stderr
+        self._seconds = seconds
+        self._clock = clock
+        self._due = clock() + seconds
+
+    def tell(self, what: str, done: int, total: int, told: str) -> None:
+        """Write `exploring 120/300: told`, if the time has come."""
+        now = self._clock()
+        if self._stream is None or now < self._due:
+            return
+        self._due = now + self._seconds
+        self._stream.write(f"{what} {done:,}/{total:,}: {told}\n")
+        self._stream.flush()
 
 
 def show(lines: Iterable[str], console: Console | None = None) -> None:

@@ -20,7 +20,7 @@ from ..report.summary import as_json, summary_table
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from .arguments import FAILED, INTERRUPTED, UsageError
-from .console import as_plain, code_of, print_json, progress_bar, result_console, show
+from .console import Pulse, as_plain, code_of, print_json, progress_bar, result_console, show
 from .interrupt import Interruptible
 
 __all__ = ["run"]
@@ -35,6 +35,7 @@ class _Campaign:
         self.tally = expected(scenario)
         self.next: int = options.start
         self._progress = progress
+        self._pulse = Pulse(quiet=options.json)
         self._started = time.monotonic()
         self._struck = 0
         self._task = progress.add_task("exploring", total=options.examples - options.start, told="")
@@ -66,6 +67,7 @@ class _Campaign:
         speed = self.tally.schedules / passed
         told = f"{self.tally.virtual_seconds:,.0f} virtual s, {speed:.1f} schedules/s, {self._struck:,} faults struck"
         self._progress.update(self._task, advance=1, told=told)
+        self._pulse.tell("exploring", self.tally.schedules, self.options.examples - self.options.start, told)
 
     def shrink(self, record: Record, interrupt: Interruptible) -> Finding:
         """Shrink a failure, save it, confirm it.
@@ -86,6 +88,7 @@ class _Campaign:
     def _shrunk(self, task: TaskID, shrinker: Shrinker) -> None:
         told = f"{shrinker.runs} runs, {len(shrinker.best.schedule.actions)} actions left"
         self._progress.update(task, completed=shrinker.runs, told=told)
+        self._pulse.tell("shrinking", shrinker.runs, BUDGET, told)
 
     def command_to_go_on(self) -> str:
         """What to paste to take up the campaign where it stopped."""

@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from cli_runs import REGISTER, Killpoint, interrupted_after
 
+from killpoint.cli.console import Pulse
 from killpoint.cli.interrupt import Interruptible
 from killpoint.sim import codec
 
@@ -81,6 +83,24 @@ def test_a_system_that_does_nothing_is_not_valid(killpoint: Killpoint) -> None:
     summary = killpoint("explore", "explore_scenarios.py:Silent", "--examples", 5, "--json").document["summary"]
     assert isinstance(summary, dict)
     assert any("No ask was ok" in warning for warning in summary["warnings"])
+
+
+def test_in_a_pipe_progress_is_told_in_plain_lines(killpoint: Killpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("killpoint.cli.explore.Pulse", partial(Pulse, seconds=1e-9))
+    ended = killpoint("explore", REGISTER, "--seed", 3)
+    lines = ended.err.splitlines()
+    assert re.fullmatch(r"exploring 1/300: [\d,]+ virtual s, [\d.]+ schedules/s, \d+ faults struck", lines[0])
+    assert re.fullmatch(r"shrinking \d+/[\d,]+: \d+ runs, \d+ actions left", lines[-1])
+    assert killpoint("explore", REGISTER, "--seed", 3, "--json").err == ""
+
+
+def test_a_line_of_progress_comes_once_in_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    pulse = Pulse(quiet=False, clock=lambda: now)
+    for second in range(26):
+        now = float(second)
+        pulse.tell("exploring", second, 1_000, "fine")
+    assert capsys.readouterr().err == "exploring 10/1,000: fine\nexploring 20/1,000: fine\n"
 
 
 def test_a_budget_holds_for_all_schedules(killpoint: Killpoint) -> None:

@@ -85,6 +85,7 @@ def test_all_tells_messages_too(killpoint: Killpoint) -> None:
 
 
 def test_the_diagram_is_written(killpoint: Killpoint, found: Path) -> None:
+    Path("pages").mkdir()
     ended = killpoint("replay", found, "--html", "pages/run.html")
     assert "The diagram is in pages/run.html" in ended.out
     assert Path("pages/run.html").read_text().startswith("<!doctype html>")
