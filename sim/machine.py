@@ -79,6 +79,7 @@ class Machine:
         self.wake_ticket = 0
         self.sends = 0
         self.deliveries = 0
+        self.disk_begun = 0
         self.disk_operations = 0
         self.batches = 0
         self.send_time = -1.0
@@ -290,7 +291,8 @@ class SimDisk:
         """Take the operation's time, count the boundary; returns only if the host still lives."""
         machine, host = self._machine, self._host
         if machine.handle is host:
-            latency = machine.world.noise.disk(machine.name, machine.disk_operations + 1)
+            machine.disk_begun += 1
+            latency = machine.world.noise.disk(machine.name, machine.disk_begun)
             if latency > 0.0:
                 await trio.sleep(latency)
             else:

@@ -26,6 +26,8 @@ __all__ = ["NoiseSource", "keyed_bytes", "keyed_integer"]
 _CALM = MessageNoise("", "", 0, 0.0, 0)
 _WORDS = struct.Struct("<4Q")
 _UNIT = 2.0**-64
+_LEAST = 2.0**-54
+"""A draw of all ones is rounded to 1."""
 
 
 def keyed_bytes(seed: int, *name: object, size: int = 32) -> bytes:
@@ -88,7 +90,7 @@ class NoiseSource:
         if not noise:
             return _CALM
         lose, twice, late, slow = self._draw(f"m|{sender}|{to}|{incarnation}|{time!r}|{ordinal}")
-        delay = -log(1.0 - slow) * noise.latency * base
+        delay = -log(max(1.0 - slow, _LEAST)) * noise.latency * base
         if late < noise.reorder:
             # Held back by many base latencies: whatever is sent in the meantime overtakes it.
             delay += base * (2.0 + 48.0 * (late / noise.reorder) ** 2)
@@ -133,7 +135,7 @@ class NoiseSource:
                 return told.latency
         if not self._noise.disk:
             return 0.0
-        latency = -log(1.0 - self._draw(f"d|{host}|{ordinal}")[0]) * self._noise.disk * 0.001
+        latency = -log(max(1.0 - self._draw(f"d|{host}|{ordinal}")[0], _LEAST)) * self._noise.disk * 0.001
         if self.keep:
             self.kept.append(DiskNoise(host, ordinal, latency))
         return latency

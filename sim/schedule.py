@@ -79,7 +79,7 @@ class TaskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="tasks", for
 
 
 class DiskNoise(msgspec.Struct, frozen=True, tag_field="noise", tag="disk", forbid_unknown_fields=True):
-    """How long one disk operation of a host took (seconds); `ordinal` counts the host's disk operations over the whole run."""
+    """How long one disk operation of a host took (seconds); `ordinal` counts those that the host began, over the whole run."""
 
     host: str
     ordinal: int
