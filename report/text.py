@@ -58,16 +58,20 @@ def verdict_lines(verdict: Verdict, history: History | None = None) -> list[str]
     wanted = frozenset(verdict.evidence.operations)
     named = [operation for operation in history.operations if operation.id in wanted] if history is not None else []
     untold = [operation for operation in named if not any(line.startswith(_called(operation)) for line in told)]
-    return [*lines, *_indent(operation_lines(untold)), *_indent(told)]
+    return [*lines, *_indent(operation_lines(untold, history.operations if history is not None else ())), *_indent(told)]
 
 
-def operation_lines(operations: Sequence[Operation]) -> list[str]:
-    """One line per operation: `c1 write(3)   0.100 s .. 0.141 s   ok`."""
+def operation_lines(operations: Sequence[Operation], history: Sequence[Operation] = ()) -> list[str]:
+    """One line per operation: `c1 write(3)   0.100 s .. 0.141 s   ok`.
+
+    None is what an operation found, not just `ok`, if others of its function, there or elsewhere in `history`, found something.
+    """
+    finding = {done.function for done in (*operations, *history) if done.outcome is Outcome.OK and done.result is not None}
     rows = [
         (
             _called(operation),
             f"{seconds(operation.invoked_at)} .. {seconds(operation.completed_at) if operation.completed_at is not None else ''}",
-            clean(_end(operation), 100),
+            clean(_end(operation, finds=operation.function in finding), 100),
         )
         for operation in operations
     ]
@@ -79,8 +83,10 @@ def _called(operation: Operation) -> str:
     return clean(f"{operation.process} {operation.function}({argument})", 100)
 
 
-def _end(operation: Operation) -> str:
+def _end(operation: Operation, *, finds: bool) -> str:
     if operation.outcome is Outcome.OK:
+        if finds:
+            return f"-> {render(operation.result)}"
         result = result_text(operation.argument, operation.result)
         return result if operation.result is None and result == "ok" else f"-> {result}"
     word = "fail" if operation.outcome is Outcome.FAIL else "unknown"

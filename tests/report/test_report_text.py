@@ -112,6 +112,21 @@ def test_operations_as_lines_tell_how_they_ended() -> None:
     ]
 
 
+def test_none_is_an_answer_where_others_were_answered_with_more() -> None:
+    def called(number: int, function: str, result: int | None) -> tuple[Invoke, Complete]:
+        invoked = Invoke(2 * number, number, "c1", number, function, "k")
+        return invoked, Complete(2 * number + 1, number + 0.5, "c1", number, Outcome.OK, result)
+
+    history = History([*called(0, "get", None), *called(1, "put", None), *called(2, "get", 7)])
+    missed, put, _ = history.operations
+    assert text.operation_lines([missed, put], history.operations) == [
+        "c1 get('k')   0.000 s .. 0.500 s   -> None",
+        "c1 put('k')   1.000 s .. 1.500 s   ok",
+    ]
+    verdict = Verdict("Found", Status.INVALID, "lost", Evidence(kind="lost", operations=(missed.id,)))
+    assert text.verdict_lines(verdict, history)[1].endswith("-> None")
+
+
 def test_operations_as_a_table() -> None:
     rows = text.operations_table(HISTORY)
     assert rows[2] == {
