@@ -34,6 +34,7 @@ class Chronicle:
         self.logs: list[LogLine] = []
         self.monitors: list[Monitor] = []
         self.verdict: Verdict | None = None
+        self.violated: Monitor | None = None
         self.digest = Digest()
         self.note = self.digest.note
         self.running: Machine | None = None
@@ -51,7 +52,7 @@ class Chronicle:
                     self.fail(error)
                     return
                 if verdict is not None:
-                    self.verdict = verdict
+                    self.verdict, self.violated = verdict, monitor
                     self.stopped = True
                     return
 

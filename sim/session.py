@@ -97,6 +97,7 @@ class Session:
         self._waiting: dict[int, Inject] = {}
         self._operations = 0
         self._busy = 0
+        self._calm = False
         self._record: Record | None = None
         self._release = _hold_collector(self)
         self.world = World(
@@ -121,6 +122,8 @@ class Session:
             self.properties += self.scenario.liveness
         self.world.monitors = [prop.start() for prop in self.properties]
         self.world.boot()
+        for desk in self._desks.values():
+            self.world.run_now(desk.machine)  # so that a call at time 0 finds its client ready
 
     @classmethod
     def under(
@@ -193,7 +196,7 @@ class Session:
             self._busy += 1
             return False
         world = self.world
-        values = tuple(action.arguments.values())
+        values = tuple(action.arguments[name] for name in spec.arguments)
         argument = None if not values else values[0] if len(values) == 1 else values
         self._operations += 1
         index = world.next_index()
@@ -310,6 +313,9 @@ class Session:
     def calm(self) -> None:
         """The calm phase and the final operations: what `finish` does first.  The world is still there to be looked at afterwards."""
         world = self.world
+        if self._calm:
+            return
+        self._calm = True
         world.advance(LINGER)
         if self.stopped:
             return
@@ -328,6 +334,9 @@ class Session:
                 world.restart(machine)
         world.advance(self.scenario.calm)
         client = next(iter(self._desks.values()), None)
+        if client is not None and client.open is not None:
+            # Nothing but the final operations themselves may be under way when they look.
+            world.run_until(lambda: client.open is None, within=max(spec.timeout for spec in self.operations.values()))
         for spec in self.operations.values():
             if spec.final and client is not None and not self.stopped:
                 self._final(client, spec)
@@ -340,7 +349,7 @@ class Session:
         world = self.world
         verdicts = []
         for prop, monitor in zip(self.properties, world.monitors, strict=True):
-            if world.verdict is not None and world.verdict.name == prop.name:
+            if world.verdict is not None and monitor is world.violated:
                 verdicts.append(world.verdict)
             elif world.stopped:
                 verdicts.append(Verdict(prop.name, Status.UNKNOWN, "the run was stopped at the first violation of another property"))
