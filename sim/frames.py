@@ -7,8 +7,9 @@ in `network.py`, but its author wants to read where he called it.
 from __future__ import annotations
 
 from pathlib import Path
+from types import FrameType
 
-__all__ = ["is_program"]
+__all__ = ["awaited", "innermost", "is_program"]
 
 _OURS = Path(__file__).parent.as_posix() + "/"
 
@@ -17,3 +18,21 @@ def is_program(filename: str) -> bool:
     """True unless the file is part of the simulator, of trio, or of its helper `outcome`."""
     name = filename.replace("\\", "/")
     return not (name.startswith((_OURS, "<")) or "/trio/" in name or name.endswith("/outcome/_impl.py"))
+
+
+def awaited(coroutine: object) -> object:
+    """What a suspended coroutine or generator waits for, or None."""
+    return getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+
+
+def innermost(coroutine: object) -> str:
+    """Where a suspended coroutine stands: its program's deepest frame."""
+    place = "nowhere"
+    while coroutine is not None:
+        frame: FrameType | None = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is None:
+            break
+        if is_program(frame.f_code.co_filename):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        coroutine = awaited(coroutine)
+    return place

@@ -27,7 +27,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from heapq import heappush
 from itertools import count
 from math import inf
-from types import FrameType
 from typing import Protocol
 
 import outcome
@@ -39,7 +38,7 @@ from trio._core._instrumentation import Instruments
 from trio._core._ki import KIManager
 from trio._core._run import GLOBAL_RUN_CONTEXT, Deadlines, Runner, Task, unrolled_run
 
-from .frames import is_program
+from .frames import awaited, innermost
 from .watchdog import break_off
 
 __all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
@@ -294,7 +293,7 @@ class Engine:
     def where(self) -> str:
         """`file:line in function` of the innermost frame of the host's busiest task, for messages about hosts that spin."""
         tasks = sorted(self._runner.tasks, key=lambda task: (task._schedule_points, task._counter))
-        return _innermost(tasks[-1].coro) if tasks else "nowhere"
+        return innermost(tasks[-1].coro) if tasks else "nowhere"
 
     def bury(self) -> None:
         """Free the frames.  Clean-up code in them runs now; every handle it could reach must have been fenced before."""
@@ -347,7 +346,7 @@ def _end(coroutine: object) -> None:
         inner = coroutine
         while hasattr(inner, "close"):
             chain.append(inner.close)
-            inner = _awaited(inner)
+            inner = awaited(inner)
         closed = [_closes(close, broken_off=attempt > 2) for close in reversed(chain)]
         if all(closed):
             return
@@ -366,24 +365,6 @@ def _closes(close: Callable[[], None], *, broken_off: bool = False) -> bool:
     except BaseException:  # noqa: BLE001  # the program is dead; nobody is left to tell
         return True
     return True
-
-
-def _awaited(coroutine: object) -> object:
-    """What a suspended coroutine or generator waits for, or None."""
-    return getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
-
-
-def _innermost(coroutine: object) -> str:
-    """Where a suspended coroutine stands: its program's deepest frame."""
-    place = "nowhere"
-    while coroutine is not None:
-        frame: FrameType | None = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
-        if frame is None:
-            break
-        if is_program(frame.f_code.co_filename):
-            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
-        coroutine = _awaited(coroutine)
-    return place
 
 
 class _Generators:

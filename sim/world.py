@@ -17,7 +17,7 @@ Processing an event runs a **slice** of at most one host: everything in it that 
 again.  Between events nothing moves, so `step`, `advance` and `run_until` are plain synchronous calls that work from a test, a
 debugger, a notebook, or inside another event loop, and several worlds can be stepped in turn.
 
-What happens is written down by the world's other half, `Chronicle`.
+What happens is written down by `Chronicle`; who is meant, and what strikes at which boundary, is `Aim`'s business.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from ..properties.history import Value
-from .chronicle import Chronicle
+from .aim import Aim
 from .digest import BLOCK
 from .drive import Drive
-from .machine import Armed, Delivery, Machine
+from .machine import Delivery, Machine
 from .network import Network
 from .noise import NoiseSource
 from .payload import encode
@@ -58,7 +58,7 @@ COLLECT_EVERY = 2048
 Entry = tuple[float, int, int, float, Callable[[Any], None], Any]
 
 
-class World(Chronicle):
+class World(Aim):
     """A simulated world.
 
     `programs` are the system's hosts; `clients` and `outsiders` are hosts that faults spare unless aimed at.  `noise` decides
@@ -84,7 +84,6 @@ class World(Chronicle):
         self.tolerates = tolerates
         self.network = Network(self)
         self.system = tuple(programs)
-        self.machines: dict[str, Machine] = {}
         self.slices = 0
         self._heap: list[Entry] = []
         self._dead: list[tuple[Machine, Engine]] = []
@@ -97,7 +96,6 @@ class World(Chronicle):
         self.on_death: Callable[[Machine], None] = lambda _machine: None
         self.strike_index: int | None = None
         self.strike_action = 0
-        self.crossing: Machine | None = None
         for role, group in (("system", programs), ("client", clients or {}), ("outsider", outsiders or {})):
             for name, program in group.items():
                 if name in self.machines:
@@ -430,50 +428,6 @@ class World(Chronicle):
         # The collector finalises older objects first, and a world is older than its programs.
         if self._dead or any(machine.engine is not None for machine in self.machines.values()):
             self.bury()
-
-    # -- aiming ------------------------------------------------------------------------------------
-
-    def resolve(self, target: str) -> Machine | None:
-        """The live machine that a target means: by name, or the holder of a role such as `leader`; None if there is none.
-
-        A role's holder is the live host that last observed that role: the one whose boundary crossing made the fault strike, if it
-        is one of them, else the one with the highest term, then by name.
-        """
-        machine = self.machines.get(target)
-        if machine is None and self.crossing is not None and self.crossing.observed.get("role") == target:
-            machine = self.crossing
-        if machine is not None:
-            return machine if machine.alive else None
-        holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
-        return min(holders, key=lambda m: (-_term(m), m.name), default=None)
-
-    # -- boundaries -------------------------------------------------------------------------------
-
-    def cross(self, machine: Machine, *events: str) -> None:
-        """A host with armed actions crosses a boundary."""
-        ready: Armed | None = None
-        for armed in machine.armed:
-            if armed.event in events and armed.role in (None, machine.observed.get("role")):
-                armed.remaining -= 1
-                if armed.remaining <= 0 and ready is None:
-                    ready = armed
-        if ready is not None:
-            # One strike per crossing: others that are due wait for the next, so that several make a series and not a heap.
-            for other in self.machines.values():
-                if ready in other.armed:
-                    other.armed.remove(ready)
-            outer, self.crossing = self.crossing, machine
-            try:
-                ready.strike()
-            except Exception as error:  # noqa: BLE001  # of a fault, which is the scenario's
-                self.fail(error)
-            finally:
-                self.crossing = outer
-
-
-def _term(machine: Machine) -> int:
-    term = machine.observed.get("term")
-    return term if isinstance(term, int) else 0
 
 
 _open_worlds: WeakSet[World] = WeakSet()

@@ -275,7 +275,16 @@ def interrupts(where):
     return program
 
 
+@pytest.fixture
+def control_c():
+    """SIGINT raises KeyboardInterrupt: an interpreter that was started in the background finds it ignored, and leaves it so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("where", ["the program", "a task"])
+@pytest.mark.usefixtures("control_c")
 def test_control_c_belongs_to_whoever_drives_the_world(where):
     """It is not a crash of the host that happened to be running."""
     with open_world(gossip, interrupts(where)) as world:

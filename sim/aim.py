@@ -1,0 +1,61 @@
+"""Aiming: which machine a target means, and which action strikes when a boundary is crossed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .chronicle import Chronicle
+
+if TYPE_CHECKING:
+    from .machine import Armed, Machine
+
+__all__ = ["Aim"]
+
+
+class Aim(Chronicle):
+    """The part of a world that knows who is meant.  `crossing` is the machine at whose boundary a fault is striking, if any."""
+
+    def __init__(self, *, trace: bool) -> None:
+        super().__init__(trace=trace)
+        self.machines: dict[str, Machine] = {}
+        self.crossing: Machine | None = None
+
+    def resolve(self, target: str) -> Machine | None:
+        """The live machine that a target means: by name, or the holder of a role such as `leader`; None if there is none.
+
+        A role's holder is the live host that last observed that role: the one whose boundary crossing made the fault strike, if it
+        is one of them, else the one with the highest term, then by name.
+        """
+        machine = self.machines.get(target)
+        if machine is None and self.crossing is not None and self.crossing.observed.get("role") == target:
+            machine = self.crossing
+        if machine is not None:
+            return machine if machine.alive else None
+        holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
+        return min(holders, key=lambda m: (-_term(m), m.name), default=None)
+
+    def cross(self, machine: Machine, *events: str) -> None:
+        """A host with armed actions crosses a boundary."""
+        ready: Armed | None = None
+        for armed in machine.armed:
+            if armed.event in events and armed.role in (None, machine.observed.get("role")):
+                armed.remaining -= 1
+                if armed.remaining <= 0 and ready is None:
+                    ready = armed
+        if ready is not None:
+            # One strike per crossing: others that are due wait for the next, so that several make a series and not a heap.
+            for other in self.machines.values():
+                if ready in other.armed:
+                    other.armed.remove(ready)
+            outer, self.crossing = self.crossing, machine
+            try:
+                ready.strike()
+            except Exception as error:  # noqa: BLE001  # of a fault, which is the scenario's
+                self.fail(error)
+            finally:
+                self.crossing = outer
+
+
+def _term(machine: Machine) -> int:
+    term = machine.observed.get("term")
+    return term if isinstance(term, int) else 0
