@@ -42,6 +42,7 @@ __all__ = ["FORMAT", "Failure", "Filed", "ScheduleError", "decode", "encode", "l
 FORMAT = "killpoint.schedule/1"
 _FIELDS = ("format", "scenario", "mutant", "seed", "budget", "settings", "noise", "overrides", "actions", "failure", "made_by", "code")
 MAX_BYTES = 20_000_000
+MAX_DEPTH = 50
 
 
 class ScheduleError(ValueError):
@@ -179,7 +180,10 @@ def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None) -> F
         raise ScheduleError(f"{source}: nested far too deeply for a schedule") from None
     except ValueError as error:
         raise ScheduleError(f"{source}: not a schedule: {error}") from None
-    return _Decoder(text, source, scenario).document(document)
+    try:
+        return _Decoder(text, source, scenario).document(document)
+    except RecursionError:  # newer versions of Python parse more than they can look at
+        raise ScheduleError(f"{source}: nested far too deeply for a schedule") from None
 
 
 def _no_constant(name: str) -> float:
@@ -311,10 +315,28 @@ class _Decoder:
         overrides: list[Override] = []
         for place, item in enumerate(self._field(document, "overrides", list, [])):
             try:
-                overrides.append(msgspec.convert(item, MessageNoise | TaskNoise | DiskNoise))
-            except msgspec.ValidationError as error:
+                override: Override = msgspec.convert(item, MessageNoise | TaskNoise | DiskNoise)
+                overrides.append(_possible(override))
+            except (msgspec.ValidationError, ValueError) as error:
                 raise self.fail(f"override {place}: {error}", "overrides", place) from None
         return tuple(overrides)
+
+
+def _possible(override: Override) -> Override:
+    """Refuse what would turn back time or run a task twice."""
+    seconds: tuple[float, ...] = ()
+    match override:
+        case MessageNoise():
+            seconds = override.delay, override.duplicate or 0.0
+        case TaskNoise():
+            if sorted(override.order) != list(range(len(override.order))):
+                raise ValueError(f"{str(override.order)[:60]} is no order of {len(override.order)} tasks: each place stands once")
+        case DiskNoise():
+            seconds = (override.latency,)
+    for number in seconds:
+        if not 0 <= number < 1e9:
+            raise ValueError(f"{number} s is no time that anything takes")
+    return override
 
 
 def _typed(value: object, annotation: object) -> Value:
@@ -325,9 +347,11 @@ def _typed(value: object, annotation: object) -> Value:
     return msgspec.convert(value, annotation)
 
 
-def _frozen(value: object) -> Value:
+def _frozen(value: object, depth: int = 0) -> Value:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"lists are nested more than {MAX_DEPTH} deep")
     if isinstance(value, list):
-        return tuple(map(_frozen, value))
+        return tuple(_frozen(item, depth + 1) for item in value)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise ValueError(f"{str(value)[:20]}... does not fit into 64 bits")
     if isinstance(value, dict):
