@@ -3,6 +3,7 @@
 import gc
 import logging
 import sys
+import tracemalloc
 import weakref
 
 import pytest
@@ -11,6 +12,15 @@ from sim_worlds import gossip, open_world
 
 from killpoint.sim.trio_driver import Engine
 from killpoint.sim.world import World
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_collections():
+    """Only what these tests make is looked at."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def engines():
@@ -218,8 +228,6 @@ def test_five_hundred_kills_leave_nothing_behind():
 
 def test_a_dead_host_is_small_until_it_is_buried():
     """Frames are kept until the verdict is in; that has to stay cheap."""
-    import tracemalloc
-
     async def program(host):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)

@@ -159,7 +159,7 @@ WRONG = [
     ('"arguments": {"value": 1}', '"arguments": {}', 15, "action 0: operation write takes value, not none"),
     ('"arguments": {"value": 1}', '"arguments": {"value": {"a": 1}}', 15, "action 0: an object cannot stand for a value here"),
     ('{"at": 0.2', '{"at": 0.05', 16, "action 1 is at 0.05 s, before the one above it at 0.1 s: times must not go backwards"),
-    ('"fault": "kill"', '"fault": "flood"', 16, "action 1: unknown fault 'flood'; known are compromise-key, "),
+    ('"fault": "kill"', '"fault": "flood"', 16, "action 1: unknown fault 'flood'; known are "),
     ('"fault": "kill"', '"fault": ["kill"]', 16, "action 1: unknown fault"),
     ('"target": "n1", "duration"', '"aim": "n1", "duration"', 16, "action 1: fault kill has no field 'aim'; it has "),
     ('"target": "n1", "duration"', '"duration"', 16, "action 1: Object missing required field `target`"),

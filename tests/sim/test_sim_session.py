@@ -516,7 +516,7 @@ def test_a_property_that_raises_is_not_blamed_on_a_program(value):
         run(schedule(*[call(0.1 * n, "c1", "write", value=n) for n in (1, 2, 3)]), guarded(Tripwire(value, LookupError("of the property"))))
 
 
-class Clumsy(Fault, frozen=True, kw_only=True):
+class _Clumsy(Fault, frozen=True, kw_only=True):
     """A fault whose author made a mistake."""
 
     def strike(self, world) -> FaultOutcome:
@@ -526,7 +526,7 @@ class Clumsy(Fault, frozen=True, kw_only=True):
 @pytest.mark.parametrize("boundary", [(), ("n1", "before-reply"), ("n1", "deliver"), ("n1", "send")])
 def test_a_fault_that_raises_is_not_blamed_on_a_program(boundary):
     with pytest.raises(LookupError, match="of the fault"):
-        run(schedule(inject(0.1, Clumsy(), *boundary), call(0.2, "c1", "read")), Register)
+        run(schedule(inject(0.1, _Clumsy(), *boundary), call(0.2, "c1", "read")), Register)
 
 
 async def crashes(host):
