@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..properties.history import Event, Incident, Observe, Value
 from ..properties.verdict import Monitor, Verdict
 from .digest import Digest, canonical
+from .payload import encode_observed
 from .record import LogLine
 from .trace import TraceEvent
 
@@ -93,8 +94,9 @@ class Chronicle:
 
     def observed(self, machine: Machine, values: Mapping[str, Value]) -> None:
         """A host told something of itself."""
+        code = encode_observed(values, machine.name)
         index = self.next_index()
-        self.note((8, self.now, machine.index, canonical(values)))
+        self.note((8, self.now, machine.index, code))
         if self.trace is not None:
             self.traced(index, "observe", machine.name, None, values)
         self.record(Observe(index, self.now, machine.name, machine.incarnation, values))

@@ -57,5 +57,5 @@ class Digest:
 
 
 def canonical(value: object) -> bytes:
-    """Any observed value as canonical bytes."""
+    """The detail of an incident as canonical bytes."""
     return _encoder.encode(value)

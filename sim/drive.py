@@ -94,6 +94,14 @@ class Drive:
         return error
 
     @staticmethod
+    def text(error: BaseException) -> str:
+        """What an exception says, if it can say it."""
+        try:
+            return str(error)
+        except Exception:  # noqa: BLE001  # of the program
+            return f"a {type(error).__name__} whose text cannot be made"
+
+    @staticmethod
     def describe(error: BaseException) -> tuple[str, tuple[str, ...]]:
         """Where a program's exception was raised (`file:line in function`), and its traceback without our own and trio's frames."""
         every = traceback.extract_tb(error.__traceback__)

@@ -6,17 +6,21 @@ in `network.py`, but its author wants to read where he called it.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import FrameType
 
 __all__ = ["awaited", "innermost", "is_program"]
 
 _OURS = Path(__file__).parent.as_posix() + "/"
+_PYTHON = Path(os.__file__).parent.as_posix() + "/"
 
 
 def is_program(filename: str) -> bool:
-    """True unless the file is part of the simulator, of trio, or of its helper `outcome`."""
+    """True unless the file is part of the simulator, of trio, of its helper `outcome`, or of Python itself."""
     name = filename.replace("\\", "/")
+    if name.startswith(_PYTHON) and "/site-packages/" not in name:
+        return False
     return not (name.startswith((_OURS, "<")) or "/trio/" in name or name.endswith("/outcome/_impl.py"))
 
 

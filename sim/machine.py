@@ -254,8 +254,8 @@ class SimHost:
         """Tell the world something of this host; see the Host protocol."""
         machine = self._machine
         if machine.handle is self:
-            machine.observed.update(values)
             machine.world.observed(machine, values)
+            machine.observed.update(values)
 
     async def killpoint(self, name: str) -> None:
         """A place at which an action may strike; see the Host protocol."""

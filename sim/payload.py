@@ -8,6 +8,7 @@ struct of numbers costs one dictionary look-up per message.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from enum import Enum
 from typing import get_type_hints
 
@@ -15,8 +16,9 @@ import msgspec
 
 from ..properties.history import Value
 
-__all__ = ["encode"]
+__all__ = ["encode", "encode_observed"]
 
+_FIT = "None, numbers, strings, bytes, tuples, enums, frozen dataclasses or frozen msgspec structs"
 _SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
@@ -33,12 +35,27 @@ def encode(body: Value, sender: str, to: str) -> bytes:
     if not _immutable(body):
         raise TypeError(
             f"the message from {sender} to {to} holds something that could change after it was sent: {body!r}; "
-            "send None, numbers, strings, bytes, tuples, enums, frozen dataclasses or frozen msgspec structs"
+            f"send {_FIT}"
         )
     try:
         return _encode(body)
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise TypeError(f"the message from {sender} to {to} has no canonical form: {error}: {body!r}") from error
+
+
+def encode_observed(values: Mapping[str, Value], host: str) -> bytes:
+    """The canonical bytes of what a host says of itself.
+
+    Raises:
+        TypeError: as for `encode`, with the name of the value.
+    """
+    for name, value in values.items():
+        if not _immutable(value):
+            raise TypeError(f"{host} observes {name}, which could change afterwards: {value!r}; say it with {_FIT}")
+    try:
+        return _encode(values)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise TypeError(f"{host} observes what has no canonical form: {error}: {values!r}") from error
 
 
 def _immutable(value: Value) -> bool:

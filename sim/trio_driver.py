@@ -32,7 +32,7 @@ from typing import Protocol
 import outcome
 import sniffio
 import trio
-from trio._core import _run
+from trio._core import _run, _thread_cache
 from trio._core._entry_queue import EntryQueue
 from trio._core._instrumentation import Instruments
 from trio._core._ki import KIManager
@@ -138,6 +138,16 @@ class _ParkedWakeup:
 
     def close(self) -> None:
         pass
+
+
+class _NoThreads:
+    """Takes the place of trio's cache of threads: what a thread does, and when it is done, no schedule decides."""
+
+    def start_thread_soon(self, *_: object) -> None:
+        raise RuntimeError("a simulated host has no threads, nor what trio needs them for: real files, names, processes")
+
+
+_no_threads = _NoThreads()
 
 
 class _OrderedDeadlines(Deadlines):
@@ -417,18 +427,21 @@ class driving:  # noqa: N801  # a context manager, read as a verb
             sniffio.thread_local.name,
             _run._r,
             _run._ALLOW_DETERMINISTIC_SCHEDULING,
+            _thread_cache.THREAD_CACHE,
         )
         context.clear()
         sys.set_asyncgen_hooks(_generators.firstiter, _generators.finalizer)
         sniffio.thread_local.name = "trio"
         _run._r = self._trap  # type: ignore[assignment]  # it has the one method that is called
+        _thread_cache.THREAD_CACHE = _no_threads  # type: ignore[assignment]  # it has the one method that is called
         _run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # Final, and meant to be switched
 
     def __exit__(self, *_: object) -> None:
-        context, hooks, library, random, deterministic = self._saved
+        context, hooks, library, random, deterministic, threads = self._saved
         GLOBAL_RUN_CONTEXT.__dict__.clear()
         GLOBAL_RUN_CONTEXT.__dict__.update(context)
         sys.set_asyncgen_hooks(*hooks)
         sniffio.thread_local.name = library
         _run._r = random
+        _thread_cache.THREAD_CACHE = threads
         _run._ALLOW_DETERMINISTIC_SCHEDULING = deterministic  # type: ignore[misc]

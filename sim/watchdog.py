@@ -165,8 +165,7 @@ def _place(thread: int) -> str:
     frame = sys._current_frames().get(thread)
     first = frame
     while frame is not None:
-        name = frame.f_code.co_filename
-        if is_program(name) and "/lib/python" not in name.replace("\\", "/"):
+        if is_program(frame.f_code.co_filename):
             break
         frame = frame.f_back
     frame = frame or first

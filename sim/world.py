@@ -155,6 +155,8 @@ class World(Aim):
         heap = self._heap
         if not heap or heap[0][0] > until or self.stopped:
             return False
+        if self.running is not None:
+            raise RuntimeError("a world cannot be stepped from within one of its own hosts")
         entry = heappop(heap)
         self.now = entry[0]
         entry[4](entry[5])
@@ -272,14 +274,14 @@ class World(Aim):
     def _broken(self, machine: Machine, engine: Engine, error: BaseException) -> None:
         """A slice did not end by itself: the host spins, was broken off or interrupted, or its program damaged its event loop."""
         self.running = None
-        cause = error.__cause__ or error
+        cause = self.drive.culprit(error.__cause__ or error)
         if isinstance(error, LivelockError):
             self.crash(machine, "LivelockError", "the host is busy without ever waiting", engine.where(), ())
         elif not self.drive.check():
             if isinstance(cause, KeyboardInterrupt | NeverYieldsError):
                 raise cause
             where, lines = self.drive.describe(cause)
-            self.crash(machine, type(cause).__name__, str(cause), where, lines)
+            self.crash(machine, type(cause).__name__, self.drive.text(cause), where, lines)
         if machine.engine is engine:
             self._stop(machine)
 
@@ -389,7 +391,7 @@ class World(Aim):
                 self._stop(machine)
                 raise error
             where, lines = self.drive.describe(error)
-            self.crash(machine, type(error).__name__, str(error), where, lines)
+            self.crash(machine, type(error).__name__, self.drive.text(error), where, lines)
         self._stop(machine)
 
     def crash(self, machine: Machine, error: str, message: str, where: str, lines: Sequence[str]) -> None:

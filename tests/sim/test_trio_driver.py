@@ -16,7 +16,7 @@ import pytest
 import sniffio
 import trio
 from sim_worlds import gossip, idle, open_world
-from trio._core import _asyncgens, _entry_queue, _instrumentation, _ki, _run
+from trio._core import _asyncgens, _entry_queue, _instrumentation, _ki, _run, _thread_cache
 
 import killpoint.sim.trio_driver as driver
 
@@ -89,11 +89,16 @@ CANARIES = {
         or takes(_ki.KIManager.install, "deliver_cb", "restrict_keyboard_interrupt_to_checkpoints")
     ),
     "_instrumentation.Instruments": lambda: has(_instrumentation, "Instruments"),
+    "_thread_cache.THREAD_CACHE, by which every thread begins": lambda: (
+        has(_thread_cache, "THREAD_CACHE")
+        or takes(_thread_cache.THREAD_CACHE.start_thread_soon, "fn", "deliver", "name")
+        or ([] if "THREAD_CACHE" in _thread_cache.start_thread_soon.__code__.co_names else ["start_thread_soon"])
+    ),
     "sniffio.thread_local.name": lambda: has(sniffio.thread_local, "name"),
 }
 
 CHECKED = {
-    *("_run", "_asyncgens", "_entry_queue", "_instrumentation", "_ki", "_core"),
+    *("_thread_cache", "_run", "_asyncgens", "_entry_queue", "_instrumentation", "_ki", "_core"),
     *("GLOBAL_RUN_CONTEXT", "Runner", "unrolled_run", "Task", "Deadlines", "EntryQueue", "KIManager", "Instruments"),
     *("_r", "_ALLOW_DETERMINISTIC_SCHEDULING", "_counter", "_schedule_points", "_children", "_heap", "_active"),
 }
@@ -255,6 +260,7 @@ def surroundings():
         "async generator hooks": sys.get_asyncgen_hooks(),
         "sniffio": sniffio.thread_local.name,
         "trio's random": _run._r,
+        "threads": _thread_cache.THREAD_CACHE,
         "deterministic scheduling": _run._ALLOW_DETERMINISTIC_SCHEDULING,
         "garbage collection": gc.isenabled(),
         "root handlers": (root.handlers, list(root.handlers)),
