@@ -4,13 +4,14 @@ from random import Random
 
 import pytest
 import trio
-from sim_worlds import Register, idle, open_world
+from sim_worlds import ROUGH, Register, idle, open_world
 
 from killpoint.explore.generate import generate
 from killpoint.model.civictrust.scenario import CivicTrust
 from killpoint.sim import faults
 from killpoint.sim.fault import Fault
 from killpoint.sim.faults import Cast, CompromiseKey, Kill, Partition, Pause, PowerLoss
+from killpoint.sim.schedule import Noise
 from killpoint.sim.session import run
 
 CAST = Cast(("n1", "n2", "n3"), ("leader",), ("k1",))
@@ -34,6 +35,32 @@ def test_every_kind_of_fault_strikes_in_some_generated_schedule_and_some_do_noth
     assert struck >= set(MIXES)
     assert effects == {"struck", "nothing", "over-budget", "never-reached"}
     assert number < 60
+
+
+def test_the_dead_and_the_paused_do_nothing_in_any_generated_run():
+    """Whatever the boundary; only the rest of a step, at the very moment, still belongs to a host that is paused as it sends."""
+    assert sum(events_beside_the_dead_and_the_paused(number) for number in range(12)) > 1000
+
+
+def events_beside_the_dead_and_the_paused(number):
+    schedule = generate(CivicTrust, 6, number, budget="unlimited").replace(noise=ROUGH if number % 2 else Noise())
+    dead, paused, silent = set(), {}, 0
+    for event in run(schedule, CivicTrust, trace=True).trace:
+        match event.kind:
+            case "kill" | "power-loss" | "crash" | "exit":
+                dead.add(event.host)
+                paused.pop(event.host, None)
+            case "restart":
+                dead.discard(event.host)
+            case "pause":
+                paused[event.host] = event.time
+            case "resume":
+                del paused[event.host]
+            case "send" | "deliver" | "disk" | "observe" | "killpoint" | "log" | "invoke":
+                assert event.host not in dead
+                assert event.time <= paused.get(event.host, event.time)
+                silent += bool(dead or paused)
+    return silent
 
 
 @pytest.mark.parametrize("kind", MIXES)

@@ -200,7 +200,9 @@ def test_a_world_cannot_be_stepped_from_within_one_of_its_hosts():
     assert "cannot be stepped from within one of its own hosts" in crash.detail["message"]
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, {1}, bytearray(b"x"), object(), (1, [2])], ids=repr)
+@pytest.mark.parametrize(
+    "value", [[1], {"a": 1}, {1}, bytearray(b"x"), object(), (1, [2])], ids=lambda value: type(value).__name__
+)
 def test_what_a_host_observes_must_not_be_able_to_change(value):
     async def observes(host):
         host.observe(fine=1, state=value)
