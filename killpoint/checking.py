@@ -13,7 +13,7 @@ from .properties.ledger import IssuanceLedger
 from .properties.linearizability import Linearizable
 from .properties.readers import ReadError, read_history
 from .properties.registers import CasRegister, MultiRegister, Register
-from .properties.specification import Specification, SpecificationError
+from .properties.specification import Specification, SpecificationError, UnknownFunctionError
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
 
@@ -50,5 +50,7 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0) 
         return Linearizable(specification, budget=None).judge(
             history.operations, None if ends is None else lambda: time.monotonic() > ends
         )
+    except UnknownFunctionError as error:
+        raise ReadError(f"{error}: is it a history of another model ({', '.join(MODELS)})?", str(path)) from None
     except SpecificationError as error:
         raise ReadError(str(error), str(path)) from None

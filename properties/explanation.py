@@ -8,6 +8,7 @@ because that is what rules out every other order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .history import Operation, Outcome, render
@@ -38,7 +39,8 @@ def explain(specification: Specification, deepest: Deepest, note: str = "") -> E
     rows = [(operation, "") for operation in placed]
     rows.append((stuck, f"cannot be placed: {_why(specification, deepest)}"))
     rows += [(operation, _alternative(specification, deepest, operation)) for operation in others[:SHOWN]]
-    lines = _table(rows)
+    answers = _Answers(specification, [operation for operation, _note in rows])
+    lines = _table(rows, answers)
     if hidden:
         lines.insert(0, f"(an order of {hidden} earlier operations, then)")
     if len(others) > SHOWN:
@@ -47,15 +49,39 @@ def explain(specification: Specification, deepest: Deepest, note: str = "") -> E
         lines.append(f"({note})")
     shown = [*placed, *others[:SHOWN], stuck]
     events = [event for operation in (*placed, stuck) for event in (operation.invoked, operation.completed) if event is not None]
-    return Explanation(_reason(stuck), tuple(lines), tuple(operation.id for operation in shown), tuple(events))
+    return Explanation(_reason(stuck, answers), tuple(lines), tuple(operation.id for operation in shown), tuple(events))
 
 
-def _reason(stuck: Operation) -> str:
+class _Answers:
+    """Which operations are there for what they return: reads, and whatever else was answered with more than None.
+
+    Of these None is what they found, for example a register that nobody has written; of a write it is no news.
+    """
+
+    def __init__(self, specification: Specification, operations: Sequence[Operation]) -> None:
+        self._specification = specification
+        self._finding = {operation.function for operation in operations if operation.ok and _tells(operation)}
+
+    def tells(self, operation: Operation) -> bool:
+        """True if what this operation returned is worth showing."""
+        finds = operation.function in self._finding or self._specification.pure(call_of(operation))
+        return operation.ok and (finds or _tells(operation))
+
+
+def _tells(operation: Operation) -> bool:
+    return operation.result is not None and operation.result != operation.argument
+
+
+def _reason(stuck: Operation, answers: _Answers) -> str:
     if stuck.outcome is Outcome.FAIL:
-        return f"a {stuck.function} failed, and no order of the operations explains it"
-    if stuck.result is None or stuck.result == stuck.argument:
+        return f"{_a(stuck.function)} failed, and no order of the operations explains it"
+    if not answers.tells(stuck):
         return f"{_called(stuck)} of {stuck.process} returned, and no order of the operations explains it"
-    return f"a {stuck.function} returned {render(stuck.result)}, and no order of the operations explains it"
+    return f"{_a(stuck.function)} returned {render(stuck.result)}, and no order of the operations explains it"
+
+
+def _a(function: str) -> str:
+    return f"{'an' if function[:1].lower() in tuple('aeiou') else 'a'} {function}"
 
 
 def _why(specification: Specification, deepest: Deepest) -> str:
@@ -96,9 +122,11 @@ def _called(operation: Operation) -> str:
     return f"{operation.function}({'' if operation.argument is None else render(operation.argument)})"
 
 
-def _table(rows: list[tuple[Operation, str]]) -> list[str]:
+def _table(rows: list[tuple[Operation, str]], answers: _Answers) -> list[str]:
     """`c1 write(3)   0.100 s .. 0.141 s   ok   note`, in columns."""
-    cells = [(f"{operation.process} {_called(operation)}", _when(operation), _end(operation), note) for operation, note in rows]
+    cells = [
+        (f"{operation.process} {_called(operation)}", _when(operation), _end(operation, answers), note) for operation, note in rows
+    ]
     if not any(operation.completed_at or operation.invoked_at for operation, _note in rows):
         # The history came without times: positions in it say the same.
         cells = [(row[0], _where(operation), *row[2:]) for row, (operation, _note) in zip(cells, rows, strict=True)]
@@ -116,7 +144,7 @@ def _where(operation: Operation) -> str:
     return f"#{operation.invoked} .. {'?' if operation.completed is None else f'#{operation.completed}'}"
 
 
-def _end(operation: Operation) -> str:
+def _end(operation: Operation, answers: _Answers) -> str:
     if operation.outcome is not Outcome.OK:
         return "unknown" if operation.outcome is Outcome.INFO else "fail"
-    return "ok" if operation.result is None or operation.result == operation.argument else f"-> {render(operation.result)}"
+    return f"-> {render(operation.result)}" if answers.tells(operation) else "ok"

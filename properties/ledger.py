@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .history import Value, render
-from .specification import Call, Refusal, Specification, SpecificationError, State, unknown_function
+from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError
 
 __all__ = ["Entry", "IssuanceLedger"]
 
@@ -63,7 +63,7 @@ class IssuanceLedger(Specification):
             return Refusal("there is no document {} to revoke", call.argument)
         if call.function in ("lookup", "revoked", "audit"):
             return _observe(state, call) if call.known else state
-        raise unknown_function(self.name, call, "issue, revoke, lookup, revoked and audit")
+        raise UnknownFunctionError(self.name, call.function, "issue", "revoke", "lookup", "revoked", "audit")
 
     def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """The log only grows: an audit waits for documents that it shows, everything else for calls about its own request."""

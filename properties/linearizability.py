@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from .explanation import explain
 from .history import Complete, Event, Invoke, Operation, Outcome, operation_of
 from .search import Deepest, Search, furthest
-from .specification import Specification, call_of
+from .specification import Specification, SpecificationError, UnknownFunctionError, call_of
 from .verdict import Evidence, Status, Verdict
 from .zones import conflict
 
@@ -208,14 +208,20 @@ class LinearizabilityMonitor:
             self._completed[event.operation] = event
             if len(self._completed) >= self._next_look:
                 self._next_look += self._next_look // 2
-                verdict = self._property.judge(self._operations())
+                verdict = self._judge()
                 if verdict.status is Status.INVALID:
                     return verdict
         return None
 
     def finish(self) -> Verdict:
         """The verdict on all operations; those without a completion may have happened or not."""
-        return self._property.judge(self._operations())
+        return self._judge()
 
-    def _operations(self) -> list[Operation]:
-        return [operation_of(invoke, self._completed.get(number)) for number, invoke in self._invoked.items()]
+    def _judge(self) -> Verdict:
+        try:
+            pairs = ((invoke, self._completed.get(number)) for number, invoke in self._invoked.items())
+            return self._property.judge(operation_of(*pair) for pair in pairs)
+        except UnknownFunctionError as error:
+            known = ", ".join(f'"{function}"' for function in error.functions)
+            advice = f"let the property judge only those, Linearizable(..., functions=frozenset({{{known}}}))"
+            raise SpecificationError(f"{error}: {advice}, or give it another specification") from None

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from .history import Operation, Outcome, Value, render
-from .specification import Call, Refusal, Specification, SpecificationError, State, unknown_function
+from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError
 
 __all__ = ["CasRegister", "MultiRegister", "Register"]
 
@@ -36,7 +36,7 @@ class Register(Specification):
             return call.argument
         if call.function == "read":
             return _read(state, call)
-        raise unknown_function(self.name, call, "read and write")
+        raise UnknownFunctionError(self.name, call.function, "read", "write")
 
     def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """A read waits for a write of its value."""
@@ -77,7 +77,7 @@ class CasRegister(Specification):
         if call.function == "write":
             return call.argument
         if call.function != "cas":
-            raise unknown_function(self.name, call, "read, write and cas")
+            raise UnknownFunctionError(self.name, call.function, "read", "write", "cas")
         if not isinstance(call.argument, tuple) or len(call.argument) != 2:
             raise SpecificationError(f"{self.name}: the argument of cas is (expected, new), not {render(call.argument)}")
         expected, new = call.argument
@@ -145,7 +145,7 @@ class MultiRegister(Specification):
     def step(self, state: State, call: Call) -> State | Refusal:
         """The transaction's reads and writes in order."""
         if call.function not in ("txn", "read", "write"):
-            raise unknown_function(self.name, call, "txn")
+            raise UnknownFunctionError(self.name, call.function, "txn")
         assert isinstance(state, frozenset)
         values = dict(state)
         changed = False

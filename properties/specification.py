@@ -31,8 +31,8 @@ __all__ = [
     "Specification",
     "SpecificationError",
     "State",
+    "UnknownFunctionError",
     "call_of",
-    "unknown_function",
 ]
 
 State: TypeAlias = Hashable
@@ -79,6 +79,16 @@ class Refusal:
 
 class SpecificationError(HistoryError):
     """An operation that the specification does not speak of: an unknown function, or an argument of the wrong shape."""
+
+
+class UnknownFunctionError(SpecificationError):
+    """An operation that the specification does not have; `functions` are those that it has."""
+
+    def __init__(self, name: str, function: str, *functions: str) -> None:
+        *most, last = functions
+        have = f"{', '.join(most)} and {last}" if most else last
+        super().__init__(f"{name} has no operation {function!r}; it has {have}")
+        self.functions = functions
 
 
 class Specification(Protocol):
@@ -147,8 +157,3 @@ class Specification(Protocol):
         stands changes nothing either, but is not pure: it may be needed later to overwrite something else.
         """
         return False
-
-
-def unknown_function(name: str, call: Call, functions: str) -> SpecificationError:
-    """The error for a function that a specification does not have."""
-    return SpecificationError(f"{name} has no operation {call.function!r}; it has {functions}: check against another model?")

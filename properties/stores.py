@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from .history import Operation, Value, render
-from .specification import Call, Refusal, Specification, SpecificationError, State, call_of, unknown_function
+from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError, call_of
 
 __all__ = ["KeyValue", "Mutex"]
 
@@ -88,7 +88,7 @@ class KeyValue(Specification):
         if call.function == "get":
             return call.argument
         if call.function not in ("put", "append"):
-            raise unknown_function(self.name, call, "get, put and append")
+            raise UnknownFunctionError(self.name, call.function, "get", "put", "append")
         if isinstance(call.argument, tuple) and len(call.argument) == 2:
             return call.argument[0]
         raise SpecificationError(f"{self.name}: the argument of {call.function} is (key, value), not {render(call.argument)}")
@@ -106,7 +106,7 @@ class Mutex(Specification):
     def step(self, state: State, call: Call) -> State | Refusal:
         """Acquiring needs a free lock, releasing a held one; where nobody knows the outcome, it may have had no effect."""
         if call.function not in ("acquire", "release"):
-            raise unknown_function(self.name, call, "acquire and release")
+            raise UnknownFunctionError(self.name, call.function, "acquire", "release")
         acquire = call.function == "acquire"
         if state is not acquire or not call.known:
             return acquire

@@ -19,6 +19,13 @@ EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:#_|[\[({#]|\Z)")
 EDN_OPERATION = re.compile(rb"(?:[\s,]|;[^\n]*\n)*[\[(]?(?:[\s,]|;[^\n]*\n)*(?:#[^\s{]*\s*)?\{\s*:")
 """The beginning of a map with a keyword: surely EDN, though a whole map on a line may look like a line of a log."""
 
+SCHEDULE = re.compile(rb'\s*\{\s*"format"\s*:\s*"killpoint\.schedule/')
+
+NO_HISTORY = (
+    "this is no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), "
+    'or JSON Lines that begin with {"format":"killpoint-history","version":1}'
+)
+
 
 def read_history(path: str | Path) -> History:
     """The history in a file, whatever its format: a Jepsen log, EDN, or our JSON Lines.  Cost: linear, streaming.
@@ -52,6 +59,12 @@ def decode(file: BinaryIO, name: str) -> History:
         return read_edn(file, name)
     if any(LOG_LINE.search(line) for line in head.splitlines(keepends=True)):
         return read_log(file, name)
-    if EDN_BEGINS.match(head):
+    if SCHEDULE.match(head):
+        raise ReadError("this is a schedule, not a history: `killpoint replay` runs it", name, 1)
+    if not EDN_BEGINS.match(head):
+        raise ReadError(NO_HISTORY, name, 1)
+    try:
         return read_edn(file, name)
-    raise ReadError("this is no history: expected a Jepsen log, EDN, or Killpoint's JSON Lines", name)
+    except ReadError as error:
+        # A heading of Markdown, a comment of Python and a table of TOML begin as EDN may, and are none.
+        raise ReadError(f"{NO_HISTORY} (as EDN: {error.what})", name, error.line) from None

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -69,6 +70,33 @@ def test_a_stale_read_is_explained_as_in_the_manual() -> None:
     assert verdict.evidence is not None
     assert verdict.evidence.operations == (0, 2, 4)
     assert verdict.evidence.events[-1] == 5
+
+
+def test_a_read_that_returned_none_says_so_and_a_write_that_did_is_just_ok() -> None:
+    events: list[Event] = []
+    row(events, "c1", "write", 1)
+    row(events, "c1", "read", "from n3")
+    verdict = check(Linearizable(Register()), History(events))
+    assert verdict.reason == "a read returned None, and no order of the operations explains it"
+    assert [re.split(r" {3,}", line)[2] for line in lines_of(verdict)[:2]] == ["ok", "-> None"]
+    assert "the register holds 1, not None" in lines_of(verdict)[1]
+
+
+class Lookups(KeyValue):
+    """Says of no call that it is a read."""
+
+    def pure(self, call: Call) -> bool:
+        return False
+
+
+def test_none_is_an_answer_where_others_of_the_function_were_answered_with_more() -> None:
+    events: list[Event] = []
+    row(events, "c1", "put", ("k", "a"))
+    row(events, "c1", "get", "k", "a")
+    row(events, "c1", "get", "k", None)
+    verdict = check(Linearizable(Lookups()), History(events))
+    assert verdict.reason == "a get returned None, and no order of the operations explains it"
+    assert [re.split(r" {3,}", line)[2] for line in lines_of(verdict)] == ["ok", "-> 'a'", "-> None"]
 
 
 def test_the_explanation_stays_short_however_long_the_history() -> None:
@@ -193,7 +221,21 @@ def test_operations_that_the_specification_does_not_know_are_an_error() -> None:
     for one in (operation(0, "frobnicate"), lost, failed):
         with pytest.raises(SpecificationError, match="no operation 'frobnicate'; it has read and write"):
             Linearizable(Register()).judge([one])
-    assert Linearizable(Register(), functions=frozenset({"read"})).start().feed(Invoke(0, 0.0, "c", 0, "frobnicate")) is None
+    only_reads = Linearizable(Register(), functions=frozenset({"read"})).start()
+    assert only_reads.feed(Invoke(0, 0.0, "c", 0, "frobnicate")) is None
+    assert only_reads.finish().status is Status.VALID
+
+
+def test_a_run_with_operations_of_other_properties_is_told_how_to_leave_them_out() -> None:
+    events: list[Event] = []
+    row(events, "c1", "put", ("k", "a"))
+    row(events, "c1", "audit", None, (("k", "a"),))
+    advice = (
+        "KeyValue has no operation 'audit'; it has get, put and append: let the property judge only those, "
+        'Linearizable(..., functions=frozenset({"get", "put", "append"})), or give it another specification'
+    )
+    with pytest.raises(SpecificationError, match=re.escape(advice)):
+        check(Linearizable(KeyValue()), History(events))
 
 
 class Blind(KeyValue):

@@ -103,7 +103,11 @@ INVOKE = b"{:process 0, :type :invoke, :f :write, :value 3}\n"
     [
         (b"", None, "empty"),
         (b"  \n\n", None, "empty"),
-        (b"hello", None, "no history"),
+        (b"hello", 1, "no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), or JSON Lines"),
+        (b"# Killpoint\n\nFind it.\n", 1, "no history: expected a text log of Jepsen's, EDN"),
+        (b"# Killpoint\n", 1, "(as EDN: '#' is no tag)"),
+        (b"[tool.ruff]\nline = 3\n", 1, "no history: expected "),
+        (b'{\n "format": "killpoint.schedule/1",\n', 1, "a schedule, not a history: `killpoint replay` runs it"),
         (b"\x7fELF\x00\x01", None, "binary"),
         (b"; nothing\n", None, "no operation"),
         (EDN[:-200], 8, "truncated"),
@@ -213,7 +217,7 @@ def test_checking_a_file(tmp_path: Path) -> None:
     assert verdict.status is Status.INVALID
     assert verdict.evidence is not None
     assert verdict.evidence.kind == "cannot-be-placed"
-    with pytest.raises(ReadError, match="no operation 'cas'"):
+    with pytest.raises(ReadError, match="no operation 'cas'; it has read and write: is it a history of another model"):
         check_file(path, "register")
     with pytest.raises(UnknownModelError, match=", ".join(MODELS)):
         check_file(path, "queue")
