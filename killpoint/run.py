@@ -21,6 +21,7 @@ from .properties.history import History, Value, render
 from .properties.verdict import Verdict
 from .report.spacetime import spacetime_fragment, spacetime_html
 from .report.text import operations_table, schedule_lines, timeline_lines, verdict_lines
+from .report.wording import instant
 from .sim import codec
 from .sim.codec import Failure, Filed
 from .sim.record import Record
@@ -34,7 +35,16 @@ from .tables import Table
 if TYPE_CHECKING:
     from .properties.graph import HistoryGraph
 
-__all__ = ["Explanation", "HostState", "Moment", "Run", "Timeline", "load", "parse_time"]
+__all__ = ["Explanation", "HostState", "Moment", "Run", "Timeline", "UnknownHostError", "end_of", "load", "parse_time"]
+
+HALF_A_MICROSECOND = 4.9e-7
+
+
+class UnknownHostError(KeyError):
+    """A moment was asked for a host that the run does not have: says which ones it has."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class HostState(msgspec.Struct, frozen=True):
@@ -48,15 +58,29 @@ class HostState(msgspec.Struct, frozen=True):
     files: Mapping[str, int]
 
 
+class _Hosts(dict[str, HostState]):
+    """Hosts by name.
+
+    Raises:
+        UnknownHostError: there is none of that name.
+    """
+
+    def __missing__(self, name: object) -> HostState:
+        raise UnknownHostError(f"there is no host {name!r}; there are {', '.join(self)}")
+
+
 class Moment(msgspec.Struct, frozen=True):
-    """The whole cluster at a moment (virtual seconds), and the links (from, to) that were cut."""
+    """The whole cluster at a moment (virtual seconds), and the links (from, to) that were cut.
+
+    `hosts` are all of the run, clients too; asking for another raises `UnknownHostError`, which says which ones there are.
+    """
 
     time: float
     hosts: Mapping[str, HostState]
     cuts: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        lines = [f"at {self.time:g} s"]
+        lines = [f"at {instant(self.time)}"]
         for host in self.hosts.values():
             status = "paused" if host.paused else "up" if host.alive else "down"
             said = "  ".join(f"{key}={render(value)}" for key, value in host.observed.items())
@@ -204,7 +228,7 @@ class Run:
         Raises:
             ValueError: that is no time.
         """
-        return Timeline(self.record, None if until is None else parse_time(until))
+        return Timeline(self.record, None if until is None else end_of(parse_time(until)))
 
     @property
     def graph(self) -> HistoryGraph:
@@ -233,7 +257,8 @@ class Run:
     def at(self, time: str | float) -> Moment:
         """The state of every host once everything up to and including a virtual time has happened.  Cost: the run, again.
 
-        Times after the end give the end.
+        Times after the end give the end.  A time that was copied from a listing, which rounds to microseconds, includes what stands
+        there.
 
         Raises:
             ValueError: that is no time.
@@ -244,13 +269,13 @@ class Run:
         seen: list[Moment] = []
         world = session.world
         try:
-            world.look_at(moment, lambda: seen.append(_moment(world)))
+            world.look_at(end_of(moment), lambda: seen.append(_moment(world, moment)))
             steps: list[Callable[[], None]] = [*(lambda action=action: session.apply(action) for action in schedule.actions)]
             for step in [*steps, session.calm]:
                 step()
                 if seen:
                     break
-            return seen[0] if seen else _moment(world)
+            return seen[0] if seen else _moment(world, world.now)
         finally:
             session.close()
 
@@ -267,15 +292,23 @@ class Run:
         return f"<pre>{escape(str(self))}</pre>"
 
 
-def _moment(world: World) -> Moment:
+def _moment(world: World, time: float) -> Moment:
     """What the world is now, as plain values."""
-    hosts = {
-        machine.name: HostState(
-            machine.name, machine.alive, machine.paused, machine.incarnation, dict(machine.observed), machine.disk.files()
+    hosts = _Hosts(
+        (
+            machine.name,
+            HostState(
+                machine.name, machine.alive, machine.paused, machine.incarnation, dict(machine.observed), machine.disk.files()
+            ),
         )
         for machine in world.machines.values()
-    }
-    return Moment(world.now, hosts, world.network.cuts)
+    )
+    return Moment(time, hosts, world.network.cuts)
+
+
+def end_of(time: float) -> float:
+    """The last instant (virtual seconds) that listings show as this time: they round to microseconds."""
+    return time + HALF_A_MICROSECOND
 
 
 def load(path: str | Path, scenario: type[Scenario] | None = None) -> Run:

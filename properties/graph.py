@@ -309,19 +309,21 @@ def causal_words(past: HistoryGraph, last: int | None = 40) -> list[str]:
     """
     events = sorted((data["event"] for _node, data in past.nodes(data=True) if "event" in data), key=lambda event: event.index)
     if events:
-        lines = [f"{event.time:9.3f} s  {event.host or '-':6} {event.kind} {_details(event)}".rstrip() for event in events]
+        lines = [f"{event.time:12.6f} s  {event.host or '-':6} {event.kind} {_details(event)}".rstrip() for event in events]
     else:
-        lines = [f"{operation.invoked_at:9.3f} s  {operation.describe()}" for operation in operations_of(past)]
+        lines = [f"{operation.invoked_at:12.6f} s  {operation.describe()}" for operation in operations_of(past)]
     if last is None or len(lines) <= last:
         return lines
     return [f"({len(lines) - last} earlier)", *lines[len(lines) - last :]]
 
 
-HIDDEN = frozenset({"boundary", "traceback", "incarnation"})
+HIDDEN = frozenset({"boundary", "traceback", "incarnation", "sent"})
 
 
 def _details(event: TraceEventLike) -> str:
-    shown = {name: value for name, value in event.detail.items() if name not in HIDDEN and value is not None}
+    # None is a message like any other, and an answer; elsewhere it is that there is nothing to say.
+    telling = {"body"} | ({"result"} if event.detail.get("outcome") == "ok" else set())
+    shown = {name: value for name, value in event.detail.items() if name not in HIDDEN and (value is not None or name in telling)}
     return ", ".join(f"{name} {_shown(value)}" for name, value in shown.items())
 
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..properties.history import History, Operation, Outcome, Value, render
 from ..properties.verdict import Status, Verdict
+from ..sim.fault import Fault
+from ..sim.faults import Partition, PowerLoss
 from ..sim.record import Record, Strike
 from ..sim.schedule import Action, Call, DiskNoise, MessageNoise, Noise, Override, Schedule
 from ..sim.trace import TraceEvent
 from .hosts import HostState, states_at
-from .wording import clean, duration, event_text, result_text, seconds, value_text
+from .wording import clean, duration, event_text, instant, result_text, seconds, value_text
 
 __all__ = [
     "action_text",
@@ -33,6 +35,24 @@ __all__ = [
 
 _STATUS = {Status.VALID: "holds", Status.INVALID: "fails", Status.UNKNOWN: "is undecided"}
 _EFFECTS = {"nothing": "did nothing", "over-budget": "did nothing: over budget", "never-reached": "never reached its boundary"}
+_EFFECTS_AT_LENGTH = {
+    "nothing": "did nothing: down, paused or cut off already, or nobody held the role",
+    "over-budget": "did nothing: over budget, more hosts would have been impaired than a quorum-safe run may",
+    "never-reached": "never struck: the boundary that it waited for was not crossed before the faults ended",
+}
+_SHAPES = {
+    "isolate": "partition {} from all other hosts of the system",
+    "inbound": "partition {}, it hears nothing of the other hosts",
+    "outbound": "partition {}, no other host hears it",
+    "halves": "partition {} and its half of the system from the rest",
+}
+_KEPT = {
+    "none": "none of what was not synced",
+    "all": "all of what was not synced",
+    "prefix": "the first {} units not synced",
+    "subset": "half of what was not synced (subset:{})",
+    "units": "only units {} of those not synced",
+}
 
 
 def failure_lines(record: Record) -> list[str]:
@@ -94,13 +114,13 @@ def _end(operation: Operation, *, finds: bool) -> str:
 
 
 def schedule_lines(schedule: Schedule, strikes: Sequence[Strike] = ()) -> list[str]:
-    """Actions and overrides in the order of time, each action with what became of it (see `failure_lines`)."""
+    """Actions and overrides in the order of time, each action with what became of it (see `failure_lines`), at length."""
     results: dict[int, list[str]] = {}
     for strike in strikes:
-        results.setdefault(strike.action, []).append(strike_text(strike))
+        results.setdefault(strike.action, []).append(strike_text(strike, at_length=True))
     rows: list[tuple[float, tuple[str, ...]]] = []
     for place, action in enumerate(schedule.actions):
-        rows.append((action.at, (seconds(action.at), *action_text(action), "; ".join(results.get(place, ())))))
+        rows.append((action.at, (seconds(action.at), *action_text(action, at_length=True), "; ".join(results.get(place, ())))))
     for override in schedule.overrides:
         time = override.time if isinstance(override, MessageNoise) else float("inf")
         rows.append((time, (seconds(time) if time < float("inf") else "", override_text(override), "", "")))
@@ -108,23 +128,37 @@ def schedule_lines(schedule: Schedule, strikes: Sequence[Strike] = ()) -> list[s
     return _indent(_columns([row for _, row in rows]))
 
 
-def action_text(action: Action) -> tuple[str, str]:
-    """What an action is, and for how long or where it strikes: `("partition leader | rest", "for 1.0 s")`."""
+def action_text(action: Action, *, at_length: bool = False) -> tuple[str, str]:
+    """What an action is, and for how long or where it strikes: `("partition leader isolate", "for 1.0 s")`.
+
+    `at_length` spells out a fault's parameters, for which pictures have no room.
+    """
     if isinstance(action, Call):
         arguments = "".join(f" {value_text(value, 40)}" for value in action.arguments.values())
         return clean(f"{action.client} {action.operation}{arguments}", 100), ""
     length = f"for {duration(action.fault.duration)}" if action.fault.duration else ""
+    what = clean(_fault_at_length(action.fault) if at_length else action.fault.describe(), 100)
     if action.boundary is None:
-        return clean(action.fault.describe(), 100), length
+        return what, length
     boundary = action.boundary
     where = f"at the {_ordinal(boundary.ordinal)} {boundary.event} of {boundary.host}"
-    return clean(action.fault.describe(), 100), clean(" ".join(filter(None, (where, length))), 100)
+    return what, clean(" ".join(filter(None, (where, length))), 100)
 
 
-def strike_text(strike: Strike) -> str:
-    """What became of a fault: `struck n1, phase idle`, `did nothing: over budget`."""
+def _fault_at_length(fault: Fault) -> str:
+    """`power-loss n1, keeps none of what was not synced`."""
+    if isinstance(fault, PowerLoss):
+        form, _, which = fault.keep.partition(":")
+        return f"power-loss {fault.target}, keeps {_KEPT[form].format(which)}"
+    if isinstance(fault, Partition):
+        return _SHAPES[fault.shape].format(fault.target)
+    return fault.describe()
+
+
+def strike_text(strike: Strike, *, at_length: bool = False) -> str:
+    """What became of a fault: `struck n1, phase idle`, `did nothing: over budget`; `at_length` says what that means."""
     if not strike.struck:
-        words = _EFFECTS.get(strike.effect, strike.effect)
+        words = (_EFFECTS_AT_LENGTH if at_length else _EFFECTS).get(strike.effect, strike.effect)
         return clean(f"{words} ({strike.detail})" if strike.detail else words, 100)
     parts = [f"struck {' '.join(strike.hosts)}".strip()]
     parts += [f"phase {strike.phase}"] if strike.phase else []
@@ -176,7 +210,7 @@ def timeline_lines(
     """
     wanted = None if kinds is None else frozenset(kinds)
     rows = [
-        (f"{event.index:>6}", f"{event.time:.6f} s", event.host or "", event.kind, event_text(event))
+        (f"{event.index:>6}", instant(event.time), event.host or "", event.kind, event_text(event))
         for event in events
         if since <= event.time and (until is None or event.time <= until) and (wanted is None or event.kind in wanted)
     ]

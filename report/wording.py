@@ -18,6 +18,7 @@ __all__ = [
     "clean",
     "duration",
     "event_text",
+    "instant",
     "link_pairs",
     "message_name",
     "result_text",
@@ -34,6 +35,11 @@ _OBSERVED_ORDER = ("role", "term", "phase")
 def seconds(time: float) -> str:
     """Virtual time for people, to the millisecond: `0.250 s`."""
     return f"{time:.3f} s"
+
+
+def instant(time: float) -> str:
+    """Virtual time as listings of events give it, to the microsecond: `0.250000 s`."""
+    return f"{time:.6f} s"
 
 
 def duration(time: float) -> str:

@@ -7,7 +7,8 @@ from argparse import Namespace
 from ..explore.finding import failing_lines
 from ..properties.verdict import Status
 from ..report.text import noise_text, schedule_lines, state_lines, states_at, timeline_lines, verdict_lines
-from ..run import Run, load, parse_time
+from ..report.wording import instant
+from ..run import Run, end_of, load, parse_time
 from .arguments import UsageError
 from .console import as_plain, code_of, print_json, show
 
@@ -44,13 +45,14 @@ def run(options: Namespace) -> int:
     return code_of(replayed.record.status)
 
 
-def _lines(replayed: Run, until: float | None, *, everything: bool) -> list[str]:
+def _lines(replayed: Run, asked: float | None, *, everything: bool) -> list[str]:
     """Timeline, states if a moment was asked for, verdicts, schedule, comparison; the most important last."""
     record = replayed.record
+    until = None if asked is None else end_of(asked)
     lines = timeline_lines(replayed.trace, until=until, kinds=None if everything else _TOLD)
-    if until is not None:
+    if asked is not None and until is not None:
         states = state_lines(states_at(replayed.trace, record.hosts, until))
-        lines += ["", f"At {until:g} s:", *(f"    {line}" for line in states)]
+        lines += ["", f"At {instant(asked)}:", *(f"    {line}" for line in states)]
     lines += ["", f"Schedule ({noise_text(replayed.schedule.noise)}; seed {replayed.schedule.seed}):"]
     lines += [*schedule_lines(replayed.schedule, record.strikes), ""]
     # By name, since a property may be given twice: NoCrash is there without being given.

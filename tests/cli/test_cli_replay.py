@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from cli_runs import REGISTER, Killpoint
 
-from killpoint import Call, Inject, Schedule, faults
+import killpoint as api
+from killpoint import Call, Inject, Noise, Schedule, faults
+from killpoint.run import UnknownHostError
 from killpoint.sim import codec
 
 LOST = Schedule(
@@ -41,7 +43,7 @@ def test_a_replay_tells_events_schedule_verdict_and_comparison(killpoint: Killpo
     assert "Schedule (noise 0; seed 1):" in lines
     assert any(re.fullmatch(r" +0\.200 s  kill n1 +for 0\.1 s +struck n1", line) for line in lines)
     assert "Holds: NoCrash." in lines
-    assert any(line.startswith("Linearizable(Register) fails: read()") for line in lines)
+    assert any(line.startswith("Linearizable(Register) fails: a read returned None") for line in lines)
     assert re.fullmatch(r"Fails; digest [0-9a-f]{32}\.", lines[-1])
 
 
@@ -73,7 +75,7 @@ def test_until_stops_the_story_and_shows_every_host_at_that_moment(killpoint: Ki
     codec.write(Path("lost.json"), LOST)
     ended = killpoint("replay", "lost.json", "--until", "250ms")
     assert "restart" not in ended.out
-    assert "At 0.25 s:" in ended.out
+    assert "At 0.250000 s:" in ended.out
     assert re.search(r"^    n1 +down", ended.out, re.MULTILINE)
     assert re.search(r"^    c1 +up", ended.out, re.MULTILINE)
 
@@ -112,3 +114,45 @@ def test_a_replay_works_from_another_folder(killpoint: Killpoint, found: Path, m
     Path("deeper").mkdir()
     monkeypatch.chdir("deeper")
     assert "Same failure, the identical run" in killpoint("replay", path).out
+
+
+def test_a_time_copied_from_the_listing_includes_what_stands_there(killpoint: Killpoint) -> None:
+    """Times under noise have more digits than are shown."""
+    codec.write(Path("lost.json"), LOST.replace(noise=Noise(latency=1.0)))
+    listing = [line.split() for line in killpoint("replay", "lost.json", "--all").out.splitlines()]
+    run = api.load("lost.json")
+    rounded = [event for event in run.trace if event.kind == "complete" and event.time > float(f"{event.time:.6f}")]
+    assert rounded
+    for event in rounded:
+        shown = next(words[1] for words in listing if words and words[0] == str(event.index))
+        assert shown == f"{event.time:.6f}"
+        assert run.at(f"{shown} s").time == float(shown)
+        assert str(run.timeline(shown)).splitlines()
+        told = killpoint("replay", "lost.json", "--until", f"{shown}s", "--all").out
+        assert f"\n{event.index:>6}  {shown} s" in told
+        assert f"At {shown} s:" in told
+
+
+def test_listing_explanation_and_moments_give_times_alike(killpoint: Killpoint) -> None:
+    codec.write(Path("lost.json"), LOST.replace(noise=Noise(latency=1.0)))
+    listing = {line.split()[1] for line in killpoint("replay", "lost.json", "--all").out.splitlines() if " s  " in line}
+    run = api.load("lost.json")
+    explained = run.explain()
+    assert explained is not None
+    assert {line.split()[0] for line in explained.words} <= listing
+    assert str(run.at("0.25 s")).startswith("at 0.250000 s\n")
+
+
+def test_an_explanation_shows_none_as_an_answer() -> None:
+    codec.write(Path("lost.json"), LOST)
+    explained = api.load("lost.json").explain()
+    assert explained is not None
+    assert explained.words[-1].endswith("outcome ok, result None")
+    assert any(line.endswith("send to c1, body None") for line in explained.words)
+
+
+def test_a_host_that_the_run_does_not_have_is_answered_with_those_that_it_has() -> None:
+    codec.write(Path("lost.json"), LOST)
+    with pytest.raises(UnknownHostError) as caught:
+        _ = api.load("lost.json").at("0.25 s").hosts["nope"]
+    assert str(caught.value) == "there is no host 'nope'; there are n1, c1, c2"

@@ -144,10 +144,10 @@ def test_causal_past_follows_messages_and_nothing_else() -> None:
 def test_causal_past_in_words() -> None:
     history = [operation(0, "write", 1, span=(1, 8), process="c1")]
     words = causal_words(causal_past(history_graph(history, TRACE), operation=0))
-    assert words[1] == "    0.200 s  c1     send to n1"
+    assert words[1] == "    0.200000 s  c1     send to n1"
     assert len(words) == 6
     assert causal_words(causal_past(history_graph(history, TRACE), operation=0), last=2) == ["(4 earlier)", *words[-2:]]
-    assert causal_words(causal_past(history_graph(history), operation=0)) == ["    0.100 s  c1 write(1) -> None"]
+    assert causal_words(causal_past(history_graph(history), operation=0)) == ["    0.100000 s  c1 write(1) -> None"]
 
 
 def test_networkx_is_imported_only_when_a_graph_is_made() -> None:

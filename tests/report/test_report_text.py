@@ -7,6 +7,7 @@ from killpoint.properties.history import Complete, History, Invoke, Outcome
 from killpoint.properties.verdict import Evidence, Status, Verdict
 from killpoint.report import text
 from killpoint.report.wording import clean, duration, event_text, short, value_text
+from killpoint.sim.fault import Fault
 from killpoint.sim.faults import Kill, Partition, PowerLoss
 from killpoint.sim.record import Record, Statistics, Strike
 from killpoint.sim.schedule import Boundary, Call, DiskNoise, Inject, MessageNoise, Noise, Schedule, TaskNoise
@@ -81,14 +82,39 @@ def test_a_schedule_says_what_every_fault_became_and_what_every_override_does() 
     assert text.schedule_lines(SCHEDULE, STRIKES) == [
         "    0.100 s  c1 write 3",
         "    0.204 s  drop n1 -> n2",
-        "    0.250 s  partition leader isolate  for 1.0 s                    struck n1, phase idle",
-        "    0.300 s  power-loss n2 prefix:3    at the 3rd disk:fsync of n2  never reached its boundary",
+        "    0.250 s  partition leader from all other hosts of the system  for 1.0 s                    struck n1, phase idle",
+        (
+            "    0.300 s  power-loss n2, keeps the first 3 units not synced    at the 3rd disk:fsync of n2  "
+            "never struck: the boundary that it waited for was not crossed before the faults ended"
+        ),
         "    0.350 s  delay by 0.02 s and duplicate after 0.5 s n1 -> n3 (2nd sent at that time)",
-        "    0.400 s  kill n3                   for 0.25 s                   did nothing: over budget",
+        (
+            "    0.400 s  kill n3                                              for 0.25 s                   "
+            "did nothing: over budget, more hosts would have been impaired than a quorum-safe run may"
+        ),
         "    0.450 s  c2 read",
         "             n1 disk operation 41 takes 0.0125 s",
         "             n2 batch 17 runs its tasks in the order 1 0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "short", "at_length"),
+    [
+        (PowerLoss(target="n1"), "power-loss n1 none", "power-loss n1, keeps none of what was not synced"),
+        (PowerLoss(target="n1", keep="all"), "power-loss n1 all", "power-loss n1, keeps all of what was not synced"),
+        (PowerLoss(target="n", keep="subset:77"), "power-loss n subset:77", "power-loss n, keeps half of what was not synced (subset:77)"),
+        (PowerLoss(target="n1", keep="units:0,2"), "power-loss n1 units:0,2", "power-loss n1, keeps only units 0,2 of those not synced"),
+        (Partition(target="n1"), "partition n1 isolate", "partition n1 from all other hosts of the system"),
+        (Partition(target="n1", shape="inbound"), "partition n1 inbound", "partition n1, it hears nothing of the other hosts"),
+        (Partition(target="n1", shape="outbound"), "partition n1 outbound", "partition n1, no other host hears it"),
+        (Partition(target="n1", shape="halves"), "partition n1 halves", "partition n1 and its half of the system from the rest"),
+        (Kill(target="n1"), "kill n1", "kill n1"),
+    ],
+)
+def test_faults_are_short_in_pictures_and_spelt_out_in_schedules(fault: Fault, short: str, at_length: str) -> None:
+    assert text.action_text(Inject(at=0.1, fault=fault)) == (short, "")
+    assert text.action_text(Inject(at=0.1, fault=fault), at_length=True) == (at_length, "")
 
 
 def test_a_failure_ends_with_the_schedule_that_makes_it() -> None:
