@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .run import Run, load
     from .sim import faults
     from .sim.host import Disk, Host, Message
-    from .sim.scenario import Client, Failed, Scenario, Unknown, operation, unique
+    from .sim.scenario import Client, Failed, Scenario, Unknown, operation, planted, unique
     from .sim.schedule import Boundary, Call, Inject, Noise, Schedule
     from .sim.session import Session
 
@@ -36,6 +36,7 @@ __all__ = [
     "load",
     "machine",
     "operation",
+    "planted",
     "unique",
 ]
 
@@ -43,7 +44,7 @@ _HOMES = {
     "explore.machine": ("machine",),
     "run": ("Run", "load"),
     "sim.host": ("Disk", "Host", "Message"),
-    "sim.scenario": ("Client", "Failed", "Scenario", "Unknown", "operation", "unique"),
+    "sim.scenario": ("Client", "Failed", "Scenario", "Unknown", "operation", "planted", "unique"),
     "sim.schedule": ("Boundary", "Call", "Inject", "Noise", "Schedule"),
     "sim.session": ("Session",),
 }

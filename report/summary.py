@@ -3,15 +3,16 @@
 "No failure found" means little by itself.  So the summary counts how often each kind of fault struck, in which phase of its
 victim, and how often it did nothing; how operations ended; which boundaries were crossed; what each property said.  A kind of
 fault that never struck, or an operation that never succeeded, is named as a warning: the run was **vacuous** there (Jepsen's
-users know the test that passed because every request failed).  If operations were called and none succeeded at all, the system
-may as well have been switched off, and what the properties say means nothing: the verdict is unknown.
+users know the test that passed because every request failed), and so is a host of the system that was not running when runs
+ended.  If operations were called and none succeeded at all, the system may as well have been switched off, and what the
+properties say means nothing: the verdict is unknown, and the closing line says why instead of counting what held.
 
 A `Tally` folds records one by one and merges with others, so workers can count apart; it keeps counts only, never records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from rich.columns import Columns
@@ -20,13 +21,22 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..properties.history import Incident
 from ..properties.verdict import Status, Verdict
 from ..sim.record import Record
 from .wording import clean
 
 __all__ = ["Tally", "as_json", "summary_table"]
 
+NO_PHASE = "no phase"
 _NOT_KILL_POINTS = ("send", "deliver", "disk")
+_MEANINGS = {
+    "nothing": "nothing: it did not apply, the host was down, paused or cut off already, or nobody held the role",
+    "over-budget": "over budget: it would have impaired more hosts than a quorum-safe run may",
+    "never-reached": "not reached: the boundary that it waited for was not crossed before the faults ended",
+    "info": "info: nobody knows whether the operation happened",
+}
+"""What columns mean, told below a table in which they are not empty."""
 _BADNESS = (Status.VALID, Status.UNKNOWN, Status.INVALID)
 _STYLES = {Status.VALID: "bold green", Status.INVALID: "bold red", Status.UNKNOWN: "bold yellow"}
 
@@ -36,7 +46,8 @@ class Tally(msgspec.Struct):
 
     `struck` maps kind of fault and phase of its victim to how often it struck; `idle` maps kind and reason (nothing,
     over-budget, never-reached) to how often it did not.  `operations` maps function and outcome, `properties` name and status,
-    to counts.  `wall_seconds` is for the caller to fill in, since nothing here reads a clock.
+    to counts.  `absent` maps each expected host to how many runs it was not running at the end of, because its program had
+    returned.  `wall_seconds` is for the caller to fill in, since nothing here reads a clock.
     """
 
     scenario: str = ""
@@ -51,16 +62,19 @@ class Tally(msgspec.Struct):
     idle: dict[str, dict[str, int]] = {}
     operations: dict[str, dict[str, int]] = {}
     boundaries: dict[str, int] = {}
+    absent: dict[str, int] = {}
     properties: dict[str, dict[str, int]] = {}
     reasons: dict[str, str] = {}
     """Why each property was not valid: the first reason for being invalid, or else for being undecided."""
 
-    def expect(self, *, faults: Iterable[str] = (), functions: Iterable[str] = ()) -> None:
-        """Name kinds of faults and operations that should occur, so that their absence is seen."""
+    def expect(self, *, faults: Iterable[str] = (), functions: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:
+        """Name kinds of faults and operations that should occur, and hosts that should run to the end, so that absence is seen."""
         for kind in faults:
             self.struck.setdefault(kind, {})
         for function in functions:
             self.operations.setdefault(function, {})
+        for host in hosts:
+            self.absent.setdefault(host, 0)
 
     def add(self, record: Record) -> None:
         """Count one run.  Cost: one pass over its operations and strikes."""
@@ -74,11 +88,17 @@ class Tally(msgspec.Struct):
         for strike in record.strikes:
             phases = self.struck.setdefault(strike.fault, {})
             if strike.struck:
-                _count(phases, strike.phase or "no phase")
+                _count(phases, strike.phase or NO_PHASE)
             else:
                 _count(self.idle.setdefault(strike.fault, {}), strike.effect)
         for operation in record.history.operations:
             _count(self.operations.setdefault(operation.function, {}), operation.outcome.value)
+        running: dict[str | None, bool] = {}
+        for event in record.history:
+            if isinstance(event, Incident) and event.kind in ("start", "restart", "exit"):
+                running[event.host] = event.kind != "exit"
+        for host in self.absent:
+            self.absent[host] += not running.get(host, True)
         for boundary, crossed in record.statistics.boundaries.items():
             _count(self.boundaries, boundary, crossed)
         for verdict in _one_each(record.verdicts):
@@ -101,6 +121,8 @@ class Tally(msgspec.Struct):
                 into = mine.setdefault(key, {})
                 for inner, number in counts.items():
                     _count(into, inner, number)
+        for host, number in other.absent.items():
+            _count(self.absent, host, number)
         for boundary, crossed in other.boundaries.items():
             _count(self.boundaries, boundary, crossed)
         self.reasons = {**other.reasons, **self.reasons}
@@ -135,6 +157,10 @@ class Tally(msgspec.Struct):
             if not self.operations[function].get("ok"):
                 tried = sum(self.operations[function].values())
                 found.append(f"No {function} was ok{f' of {tried:,}' if tried else ': it was never called'}.")
+        for host, number in self.absent.items():
+            if number:
+                runs = f"{number:,} of {self.schedules:,} runs"
+                found.append(f"{host} was not running at the end of {runs}: its program had returned.")
         found += [self.dead] if self.dead is not None else []
         return found if self.operations else [*found, "No operation was called."]
 
@@ -149,15 +175,24 @@ def summary_table(tally: Tally) -> RenderableType:
     """The summary for a terminal of 80 columns and more."""
     parts: list[RenderableType] = [_headline(tally)]
     if tally.struck:
-        parts.append(_faults(tally))
+        parts += [Padding(_faults(tally), ABOVE), *_meanings(tally.idle.values())]
     tables = [table for table in (_operations(tally), _properties(tally)) if table.row_count]
     if tables:
-        parts.append(Columns([Padding(table, (0, 4, 1, 0)) for table in tables], padding=0))
+        # The blank line is part of each table, so that it is there too where they stand one below the other.
+        parts += [Columns([Padding(table, (1, 4, 0, 0)) for table in tables], padding=0), *_meanings(tally.operations.values())]
     crossed = _kill_points(tally)
     if crossed is not None:
-        parts.append(Group(Text("kill points crossed", style="dim"), Padding(crossed, (0, 0, 1, 2))))
-    spaced = [Padding(part, (0, 0, 1, 0)) if isinstance(part, (Text, Table)) else part for part in parts]
-    return Group(*spaced, *_verdict(tally))
+        parts += [Padding(Text("kill points crossed", style="dim"), ABOVE), Padding(crossed, (0, 0, 0, 2))]
+    return Group(*parts, Text(), *_verdict(tally))
+
+
+ABOVE = (1, 0, 0, 0)
+
+
+def _meanings(counts: Iterable[Mapping[str, int]]) -> list[RenderableType]:
+    """What those columns of a table mean that count something and do not explain themselves."""
+    counted = {name for row in counts for name, number in row.items() if number}
+    return [Padding(Text(meaning, style="dim"), (0, 0, 0, 2)) for name, meaning in _MEANINGS.items() if name in counted]
 
 
 def _headline(tally: Tally) -> Text:
@@ -166,7 +201,7 @@ def _headline(tally: Tally) -> Text:
         wall = f" in {tally.wall_seconds:,.1f} s ({tally.virtual_seconds / tally.wall_seconds:,.0f} times real time)"
     return Text.assemble(
         (clean(tally.scenario, 60), "bold"),
-        f"  {tally.schedules:,} schedules, {tally.virtual_seconds:,.0f} virtual seconds",
+        f"  {tally.schedules:,} schedule{'' if tally.schedules == 1 else 's'}, {tally.virtual_seconds:,.0f} virtual seconds",
         wall,
         f", {tally.messages:,} messages ({tally.dropped:,} dropped)",
     )
@@ -180,7 +215,8 @@ def _faults(tally: Tally) -> Table:
         phases, idle = tally.struck[kind], tally.idle.get(kind, {})
         total = sum(phases.values())
         ordered = sorted(phases.items(), key=lambda item: (-item[1], item[0]))
-        words = ", ".join(f"{clean(phase, 24)} {number:,}" for phase, number in ordered)
+        # Where hosts observe no phase there is nothing to tell.
+        words = ", ".join(f"{clean(phase, 24)} {number:,}" for phase, number in ordered) if [*phases] != [NO_PHASE] else ""
         cells = [_number(idle.get(effect, 0)) for effect in ("nothing", "over-budget", "never-reached")]
         table.add_row(clean(kind, 24), Text(f"{total:,}", style="" if total else "bold yellow"), words, *cells)
     return table
@@ -231,16 +267,19 @@ def _verdict(tally: Tally) -> list[RenderableType]:
 
 
 def _counted(tally: Tally) -> str:
-    """How many properties failed and which; or, if none did, how many were undecided; or else that all held."""
+    """How many properties failed and which; or, if none did, that nothing was tested, or how many were undecided, or that all held."""
     every = len(tally.properties)
     of = f"of {every} {'property' if every == 1 else 'properties'}"
     failed = [name for name, counts in tally.properties.items() if counts.get("invalid")]
     if failed:
         return f"{len(failed)} {of} failed: {', '.join(clean(name, 60) for name in failed)}"
+    if tally.dead is not None:
+        return "vacuous: no operation was ever ok, so that the properties held means nothing"
     undecided = [name for name, counts in tally.properties.items() if counts.get("unknown")]
     if undecided:
         return f"none {of} failed, {len(undecided)} undecided: {', '.join(clean(name, 60) for name in undecided)}"
-    return f"{every} {of} held" if every else "no property was checked"
+    held = f"{every} {of} held" if every else "no property was checked"
+    return f"{held}, but not everything was put to the test (see above)" if tally.warnings else held
 
 
 def _table(first: str, *rest: str) -> Table:

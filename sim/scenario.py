@@ -162,6 +162,16 @@ class Scenario:
     mutants: ClassVar[Mapping[str, str]] = {}
     minimal: ClassVar[int] = 0
 
+    def __init_subclass__(cls) -> None:
+        """Refuses planted bugs under the name of the method that picks one.
+
+        Raises:
+            ScenarioError: there are any.
+        """
+        super().__init_subclass__()
+        if isinstance(cls.mutant, Mapping):
+            raise ScenarioError(f"{cls.__name__}: `mutant` is what picks a planted bug: did you mean `mutants`?")
+
     @classmethod
     def operations(cls) -> dict[str, OperationSpec]:
         """The operations by name, in order of definition, base classes first."""

@@ -1,23 +1,29 @@
 """Is a scenario well formed?  Asked once per class, before anything runs.
 
 Slips in a class body (`faults = faults.kills` without the call, one property instead of a list) otherwise surface deep inside a run,
-as exceptions that name none of the author's own lines.
+as exceptions that name none of the author's own lines; or never, as `fault = faults.kills()` does, with which nothing is ever struck.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from difflib import SequenceMatcher
 from weakref import WeakSet
 
 from ..properties.verdict import Property
 from .faults import FaultMix
-
-if TYPE_CHECKING:
-    from .scenario import Scenario
+from .scenario import Scenario
 
 __all__ = ["problems", "validated"]
+
+NEAR = 0.82
+"""From which similarity on (difflib's ratio) a name is taken for a misspelt one; `rules` and `roles` are at 0.8."""
+
+UNHARMED = ("name", "minimal")
+"""Declarations of which a misspelt one does no harm, while `names` is what anybody may call something of his own."""
+
+NAMES = ("roles", "phases", "keys", "killpoints")
 
 _valid: WeakSet[type[Scenario]] = WeakSet()
 
@@ -35,6 +41,7 @@ def validated(scenario: type[Scenario]) -> str | None:
 
 def problems(scenario: type[Scenario]) -> Iterator[str]:
     """All that is wrong with a scenario, one sentence each."""
+    yield from _misspelt(scenario)
     for attribute in ("hosts", "outsiders"):
         programs = getattr(scenario, attribute)
         if not isinstance(programs, Mapping):
@@ -51,11 +58,43 @@ def problems(scenario: type[Scenario]) -> Iterator[str]:
         yield f"`faults` is a mix such as faults.kills() | faults.partitions(), and not {_kind(scenario.faults)}"
     for attribute in ("properties", "liveness"):
         yield from _about_properties(attribute, getattr(scenario, attribute))
+    for attribute in NAMES:
+        names = getattr(scenario, attribute, ())
+        if not isinstance(names, Sequence) or isinstance(names, str):
+            yield f"`{attribute}` is a sequence of names, and not {names!r}"
+    for attribute in ("settings", "mutants"):
+        if not isinstance(getattr(scenario, attribute), Mapping):
+            yield f"`{attribute}` is a mapping, and not {_kind(getattr(scenario, attribute))}"
+            return
     for name, values in scenario.settings.items():
         if not isinstance(values, Sequence) or isinstance(values, str) or not values:
             yield f"setting {name!r} is a sequence of values to draw from, the simplest first, and not {values!r}"
     for name, spec in scenario.operations().items():
         yield from _about_operation(name, spec.function, tuple(spec.arguments))
+
+
+def _misspelt(scenario: type[Scenario]) -> Iterator[str]:
+    """Attributes that are nearly called as one that scenarios declare; unlike a declaration they would be ignored without a word."""
+    declared = [name for name in inspect.get_annotations(Scenario) if name not in UNHARMED]
+    for kind in scenario.__mro__:
+        for name, value in vars(kind).items():
+            meant = next((other for other in declared if _near(name, other)), None)
+            if meant is not None and not hasattr(Scenario, name) and not _is_own(name, value):
+                yield f"`{name}` means nothing to a scenario: did you mean `{meant}`?  Else give it a name less like that one"
+
+
+def _near(name: str, declared: str) -> bool:
+    """Whether it is the singular, the same letters in another order, or begins alike and goes on much alike."""
+    singular = declared.removesuffix("ies") + "y" if declared.endswith("ies") else declared.removesuffix("s")
+    if name == singular or sorted(name) == sorted(declared):
+        return True
+    return name[0] == declared[0] and SequenceMatcher(None, name, declared).ratio() >= NEAR
+
+
+def _is_own(name: str, value: object) -> bool:
+    """Whether an attribute is surely the author's own: a method, a class, or what no declaration is."""
+    defined = isinstance(value, property | staticmethod | classmethod) or getattr(value, "__name__", None) == name
+    return defined or value is None or isinstance(value, str)
 
 
 def _about_properties(attribute: str, properties: object) -> Iterator[str]:

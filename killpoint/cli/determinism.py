@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ..explore.catalog import find_scenario
 from ..explore.determinism import DeterminismReport, Divergence, WorkerError, check_determinism
 from ..explore.digests import Event
 from .arguments import FAILED, INTERRUPTED, VALID, UsageError
 from .console import print_json, progress_bar, show
 from .interrupt import Interruptible
+from .scenarios import sound_scenario
 
 __all__ = ["run"]
 
@@ -18,7 +18,7 @@ def run(options: Namespace) -> int:
     """Compare; 0 if every digest was the same in both processes."""
     if options.seeds < 1:
         raise UsageError("--seeds 0 leaves nothing to compare")
-    find_scenario(options.scenario).mutant(options.mutant)
+    sound_scenario(options.scenario, options.mutant)
     interrupt = Interruptible()
     with interrupt, progress_bar(quiet=options.json) as progress:
         task = progress.add_task("comparing", total=2 * options.seeds, told="two processes, the second backwards")

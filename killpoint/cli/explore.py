@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
+import tempfile
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from ..explore.campaign import search
-from ..explore.catalog import find_scenario
 from ..explore.finding import Finding, expected, found
 from ..explore.shrink import BUDGET, Shrinker
 from ..properties.verdict import Status
@@ -22,6 +21,7 @@ from ..sim.scenario import Scenario
 from .arguments import FAILED, INTERRUPTED, UsageError
 from .console import Pulse, as_plain, code_of, print_json, progress_bar, result_console, show
 from .interrupt import Interruptible
+from .scenarios import sound_scenario
 
 __all__ = ["run"]
 
@@ -33,6 +33,7 @@ class _Campaign:
         self.options = options
         self.scenario = scenario
         self.tally = expected(scenario)
+        self.tally.expect(hosts=scenario.hosts)
         self.next: int = options.start
         self._progress = progress
         self._pulse = Pulse(quiet=options.json)
@@ -102,11 +103,12 @@ class _Campaign:
 
 def run(options: Namespace) -> int:
     """Explore; the exit code says what was found."""
+    if not options.examples:
+        raise UsageError("--examples 0 leaves nothing to run: give the number of schedules, at least 1")
     if options.start >= options.examples:
         raise UsageError(f"--start {options.start} leaves nothing to run: schedules go up to --examples {options.examples}")
     _writable(options.out)
-    scenario = find_scenario(options.scenario)
-    scenario.mutant(options.mutant)
+    scenario = sound_scenario(options.scenario, options.mutant)
     interrupt = Interruptible()
     with interrupt, progress_bar(quiet=options.json) as progress:
         campaign = _Campaign(options, scenario, progress)
@@ -122,8 +124,12 @@ def run(options: Namespace) -> int:
 def _writable(folder: Path) -> None:
     """Finding out after an hour that the finding cannot be saved would be a pity."""
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UsageError(f"--out: the folder {folder} cannot be written to")
+    try:
+        # Permissions alone do not tell: the file system may be read-only, or none that holds files.
+        with tempfile.TemporaryDirectory(prefix=".killpoint-", dir=nearest):
+            pass
+    except OSError as error:
+        raise UsageError(f"--out: the folder {folder} cannot be written to: {error.strerror}") from None
 
 
 def _print(campaign: _Campaign, finding: Finding | None, *, stopped: bool) -> None:

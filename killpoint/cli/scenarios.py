@@ -5,10 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 
 from ..explore.catalog import find_scenario, scenario_names
+from ..sim.scenario import Scenario, ScenarioError
+from ..sim.validation import validated
 from .arguments import VALID
 from .console import print_json, show
 
-__all__ = ["run"]
+__all__ = ["about", "run", "sound_scenario"]
 
 
 def run(options: Namespace) -> int:
@@ -41,6 +43,20 @@ def run(options: Namespace) -> int:
             ]
         )
     return VALID
+
+
+def sound_scenario(reference: str, mutant: str | None) -> type[Scenario]:
+    """The scenario that a reference names, looked over with that mutant before anything else looks at it.
+
+    Raises:
+        UnknownScenarioError: there is no such scenario.
+        ScenarioError: it has no such mutant, or something in it is wrong.
+    """
+    scenario = find_scenario(reference)
+    problem = validated(scenario.mutant(mutant))
+    if problem is not None:
+        raise ScenarioError(problem)
+    return scenario
 
 
 def about(kind: type) -> str:

@@ -77,12 +77,40 @@ def test_a_system_that_does_nothing_is_not_valid(killpoint: Killpoint) -> None:
     ended = killpoint("explore", "explore_scenarios.py:Silent", "--examples", 5)
     assert ended.code == 2
     assert re.search(r"! The system never did anything for a client: none of \d+ operations was ok", ended.out)
-    assert "verdict unknown  1 of 1 property held" in ended.out
+    assert "verdict unknown  vacuous: no operation was ever ok" in ended.out
+    assert " held\n" not in ended.out
     assert "No ask was ok" in ended.out
     assert "compromise-key never struck" in ended.out
     summary = killpoint("explore", "explore_scenarios.py:Silent", "--examples", 5, "--json").document["summary"]
     assert isinstance(summary, dict)
     assert any("No ask was ok" in warning for warning in summary["warnings"])
+
+
+HALF_GONE = """
+from killpoint import Scenario, operation
+
+async def works(host):
+    while True:
+        (await host.receive()).reply(1)
+
+async def returns(host):
+    return
+
+class HalfGone(Scenario):
+    hosts = {"n1": works, "n2": returns}
+
+    @operation()
+    async def ask(self, client):
+        return await client.request("n1", "ask", timeout=0.1)
+"""
+
+
+def test_a_host_that_is_gone_for_good_is_named_and_the_closing_line_points_there(killpoint: Killpoint) -> None:
+    Path("half_gone.py").write_text(HALF_GONE)
+    ended = killpoint("explore", "half_gone.py:HalfGone", "--examples", 3)
+    assert ended.code == 0
+    assert "! n2 was not running at the end of 3 of 3 runs: its program had returned." in ended.out
+    assert "verdict valid  1 of 1 property held, but not everything was put to the test (see above)" in ended.out
 
 
 def test_in_a_pipe_progress_is_told_in_plain_lines(killpoint: Killpoint, monkeypatch: pytest.MonkeyPatch) -> None:

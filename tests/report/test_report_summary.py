@@ -8,6 +8,7 @@ import pytest
 from report_records import raft_record
 from rich.console import Console
 
+from killpoint.properties.history import History, Incident
 from killpoint.properties.verdict import Status, Verdict
 from killpoint.report.summary import Tally, as_json, summary_table
 from killpoint.sim.record import Record
@@ -122,6 +123,55 @@ def test_the_closing_line_is_true(runs: list[list[str]], closing: str) -> None:
         for statuses in runs
     ]
     assert " ".join(drawn(tally_of(records), 120).splitlines()[-1].split()) == closing
+
+
+def closing(tally: Tally) -> str:
+    return " ".join(drawn(tally, 120).splitlines()[-1].split())
+
+
+def test_the_closing_line_of_a_system_in_which_nothing_succeeded_does_not_say_that_anything_held() -> None:
+    tally = Tally(schedules=3, operations={"read": {"fail": 4}}, properties={"P": {"valid": 3}})
+    assert closing(tally) == "verdict unknown vacuous: no operation was ever ok, so that the properties held means nothing"
+    tally.properties["P"]["invalid"] = 1
+    assert closing(tally) == "verdict invalid 1 of 1 property failed: P"
+
+
+def test_the_closing_line_points_to_what_was_not_put_to_the_test() -> None:
+    tally = Tally(schedules=3, operations={"read": {"ok": 4}}, properties={"P": {"valid": 3}})
+    assert closing(tally) == "verdict valid 1 of 1 property held"
+    tally.expect(faults=["kill"])
+    assert closing(tally) == "verdict valid 1 of 1 property held, but not everything was put to the test (see above)"
+
+
+def lives(*kinds: str) -> Record:
+    """A run in which such incidents befell n1, while n2 and a client ran through."""
+    events = [Incident(place + 3, 0.1 * place, kind, "n1") for place, kind in enumerate(kinds)]
+    history = History([Incident(1, 0.0, "start", "n2"), Incident(2, 0.0, "start", "c1"), *events])
+    return msgspec.structs.replace(RECORDS[0], history=history)
+
+
+def test_a_host_whose_program_had_returned_when_runs_ended_is_named() -> None:
+    tally = Tally()
+    tally.expect(hosts=["n1", "n2"])
+    for record in (lives("start", "exit"), lives("start", "exit", "restart"), lives("start", "exit", "restart", "exit")):
+        tally.add(record)
+    tally.add(lives("start", "kill"))  # the next one may have been stopped by a violation
+    assert tally.absent == {"n1": 2, "n2": 0}
+    assert tally.warnings[0] == "n1 was not running at the end of 2 of 4 runs: its program had returned."
+    other = Tally()
+    other.add(lives("start", "exit"))
+    assert other.absent == {}, "hosts that may end are not named"
+    other.merge(tally)
+    assert other.absent == tally.absent
+
+
+def test_columns_that_count_something_say_what_they_mean() -> None:
+    tally = Tally(schedules=1, struck={"kill": {"no phase": 2}}, idle={"kill": {"over-budget": 1}}, operations={"read": {"ok": 1}})
+    text = drawn(tally, 120)
+    assert "  over budget: it would have impaired more hosts than a quorum-safe run may" in text.splitlines()[4]
+    assert not any(word in text for word in ("nothing:", "not reached:", "info:", "no phase"))
+    tally.operations["read"]["info"] = 1
+    assert "  info: nobody knows whether the operation happened" in drawn(tally, 120)
 
 
 def test_a_property_that_is_given_twice_is_counted_once_by_its_worst_verdict() -> None:
