@@ -16,7 +16,7 @@ import msgspec
 
 from ..properties.history import Value
 
-__all__ = ["encode", "encode_observed"]
+__all__ = ["encode", "encode_observed", "encode_recorded"]
 
 _FIT = "None, numbers, strings, bytes, tuples, enums, frozen dataclasses or frozen msgspec structs"
 _SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
@@ -56,6 +56,22 @@ def encode_observed(values: Mapping[str, Value], host: str) -> bytes:
         return _encode(values)
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise TypeError(f"{host} observes what has no canonical form: {error}: {values!r}") from error
+
+
+def encode_recorded(value: Value, of: str, instead: str) -> bytes:
+    """The canonical bytes of an operation's argument or result.  `of` says what it is, as in "operation read returned".
+
+    Raises:
+        TypeError: as for `encode`; says what to do `instead`.
+    """
+    if not _immutable(value):
+        name = type(value).__name__
+        kind = "a tuple that holds something mutable" if isinstance(value, tuple) else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+        raise TypeError(f"{of} {kind}, {value!r}, which could change after it was recorded: {instead}; a history holds {_FIT}")
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise TypeError(f"{of} {value!r}, which cannot be recorded: {error}") from error
 
 
 def _immutable(value: Value) -> bool:

@@ -12,8 +12,9 @@ give their verdicts.  Properties are fed while the run goes on, and the first vi
 from __future__ import annotations
 
 import gc
+import inspect
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import outcome
 import trio
@@ -24,7 +25,7 @@ from ..properties.history import Complete, History, Invoke, Outcome, Value
 from ..properties.verdict import Property, Status, Verdict
 from .machine import Armed, Machine
 from .noise import NoiseSource
-from .payload import encode
+from .payload import encode_recorded
 from .record import Record, Statistics, Strike
 from .scenario import Client, Failed, OperationSpec, Scenario, ScenarioError, Unknown
 from .schedule import Action, Call, Inject, Noise, Override, Schedule
@@ -201,7 +202,11 @@ class Session:
         self._operations += 1
         index = world.next_index()
         invoke = desk.open = Invoke(index, world.now, desk.process, self._operations, spec.name, argument)
-        world.note((10, world.now, desk.process, spec.name, encode(argument, action.client, "the history")))
+        try:
+            code = encode_recorded(argument, f"operation {spec.name} is called with", "draw a tuple (of a strategy: .map(tuple))")
+        except TypeError as error:
+            raise ScenarioError(f"{self._header.scenario}: {error}") from None
+        world.note((10, world.now, desk.process, spec.name, code))
         if world.trace is not None:
             detail = {"process": desk.process, "operation": invoke.operation, "function": spec.name, "argument": argument}
             world.traced(index, "invoke", machine.name, None, detail)
@@ -269,14 +274,19 @@ class Session:
                 error = "timed out"
             if host.fenced:
                 return
-            encode(result, host.name, "the history")
-            self._complete(desk, invoke, ended, result, error)
+            try:
+                code = encode_recorded(result, f"operation {spec.name} returned", "return a tuple")
+            except TypeError as unfit:
+                # It has returned, so no traceback leads to it; the crash ends the run, and this program stops with it.
+                self.world.crash(desk.machine, "TypeError", str(unfit), _defined_at(spec.function), ())
+                await wait_task_rescheduled(lambda _: Abort.FAILED)
+            self._complete(desk, invoke, ended, result, error, code)
 
-    def _complete(self, desk: _Desk, invoke: Invoke, ended: Outcome, result: Value, error: str | None) -> None:
+    def _complete(self, desk: _Desk, invoke: Invoke, ended: Outcome, result: Value, error: str | None, code: bytes) -> None:
         world = self.world
         index = world.next_index()
         desk.open = None
-        world.note((12, world.now, invoke.operation, str(ended), encode(result, invoke.process, "the history")))
+        world.note((12, world.now, invoke.operation, str(ended), code))
         if world.trace is not None:
             detail = {"process": invoke.process, "operation": invoke.operation, "outcome": str(ended), "result": result, "error": error}
             world.traced(index, "complete", desk.machine.name, invoke.index, detail)
@@ -291,7 +301,7 @@ class Session:
         if desk is not None:
             desk.task = None
             if desk.open is not None:
-                self._complete(desk, desk.open, Outcome.INFO, None, "the client died")
+                self._complete(desk, desk.open, Outcome.INFO, None, "the client died", encode_recorded(None, "", ""))
 
     # -- ending -----------------------------------------------------------------------------------
 
@@ -395,6 +405,12 @@ def run(schedule: Schedule, scenario: type[Scenario], *, trace: bool = False, ke
         return session.finish()
     finally:
         session.close()
+
+
+def _defined_at(function: Callable[..., object]) -> str:
+    """`file:line in name` of where a function is defined."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno} in {code.co_qualname}" if code is not None else ""
 
 
 def _hold_collector(session: Session) -> weakref.finalize[[], Session]:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import enum
+import inspect
 import subprocess
 import sys
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import msgspec
 import pytest
@@ -13,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sim_worlds import STEADY, idle, open_world
 
-from killpoint.sim.payload import encode
+from killpoint.sim.payload import encode, encode_recorded
+from killpoint.sim.scenario import Scenario, ScenarioError, operation
+from killpoint.sim.schedule import Call, Schedule
+from killpoint.sim.session import run
 
 
 class Colour(enum.Enum):
@@ -122,6 +126,59 @@ def test_the_program_that_sends_one_is_told():
         assert "from n1 to n2 holds something that could change" in crash.detail["message"]
         assert "test_sim_payload.py" in crash.detail["where"]
         assert world.network.sent == 0
+
+
+class Answers(Scenario):
+    """One operation, which returns what it is told to."""
+
+    hosts: ClassVar = {"n1": idle}
+    settings: ClassVar = {"answer": (None,)}
+
+    @operation()
+    async def look(self, client):
+        return client.settings["answer"]
+
+    @operation(value=())
+    async def take(self, client, value):
+        """Takes anything."""
+
+
+def crash_after(answer):
+    """The verdict on a run in which an operation returned this, and everything that happened after the crash."""
+    schedule = Schedule("Answers", seed=1, actions=(Call(0.1, "c1", "look"), Call(0.2, "c2", "look")), settings={"answer": answer})
+    record = run(schedule, Answers, trace=True)
+    kinds = [event.kind for event in record.trace]
+    return record.failure, kinds[kinds.index("crash") :]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ([1, 2], "operation look returned a list, [1, 2], which could change after it was recorded: return a tuple; a history holds "),
+        ({"a": 1}, "operation look returned a dict, {'a': 1}, which could change after it was recorded: return a tuple; "),
+        (([],), "operation look returned a tuple that holds something mutable, ([],), which could change"),
+        (2**70, f"operation look returned {2**70}, which cannot be recorded: "),
+    ],
+)
+def test_an_operation_that_returns_what_cannot_be_recorded_is_named_with_its_line(answer, words):
+    failure, after = crash_after(answer)
+    assert failure.name == "NoCrash"
+    said, where = failure.evidence.lines
+    assert f"TypeError: {words}" in said
+    _, line = inspect.getsourcelines(Answers.look)
+    assert where.endswith(f"test_sim_payload.py:{line} in Answers.look")
+    assert after == ["crash"], "the run ends there"
+
+
+def test_an_argument_that_cannot_be_recorded_is_the_scenarios_mistake():
+    schedule = Schedule("Answers", seed=1, actions=(Call(0.1, "c1", "take", {"value": [1]}),))
+    with pytest.raises(ScenarioError, match=r"Answers: operation take is called with a list, \[1\], which .*: draw a tuple \("):
+        run(schedule, Answers)
+
+
+def test_results_are_encoded_as_messages_are():
+    for value in GOOD:
+        assert encode_recorded(value, "it is", "") == encode(value, "n1", "n2")
 
 
 def test_what_is_received_is_what_was_sent():
