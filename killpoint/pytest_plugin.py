@@ -12,19 +12,21 @@ from __future__ import annotations
 import os
 import sys
 from binascii import crc32
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from .explore.options import PROFILES, Options, use
+from .orphans import Explored, orphans, orphans_of_corpus
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 _OPTIONS = pytest.StashKey[Options]()
 _SEED = pytest.StashKey[int]()
+_TESTS = pytest.StashKey[dict[Explored, None]]()
 _CORPUS = "tests/schedules"
 _REPLAY, _SUMMARY, _VACUOUS, _FILE = "killpoint_replay", "killpoint_summary", "killpoint_vacuous", "killpoint_schedule"
 
@@ -81,6 +83,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests made by `killpoint.machine` can be selected with `-m invariants` and `-k invariants`, whatever their names."""
     if _explores(item):
         item.add_marker("invariants")
+        kind = item.cls.killpoint_machine  # type: ignore[attr-defined]  # see _explores
+        explored = Explored(_test(item), kind.reference, kind.scenario.label(), kind.mutant)
+        item.config.stash.setdefault(_TESTS, {})[explored] = None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist tells its controller, which collects nothing itself, what tests there are."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["killpoint_tests"] = [tuple(test) for test in session.config.stash.get(_TESTS, {})]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: _WorkerController) -> None:
+    """Hear from a worker of xdist what tests there are."""
+    for test in getattr(node, "workeroutput", {}).get("killpoint_tests", ()):
+        node.config.stash.setdefault(_TESTS, {})[Explored(*test)] = None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -97,7 +116,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Report a failed property, or a schedule that cannot be used, by what it says of itself, without a traceback."""
+    """Report a failed property, or a schedule or a scenario that cannot be used, by what it says of itself, without a traceback."""
     report = yield
     options = item.stash.get(_OPTIONS, None)
     if options is None or call.when != "call":
@@ -106,27 +125,26 @@ def pytest_runtest_makereport(
         if key in options.notes:
             report.user_properties.append((name, options.notes[key]))
     failed = call.excinfo.value if call.excinfo is not None else None
-    codec = sys.modules.get("killpoint.sim.codec")
-    if codec is not None and isinstance(failed, codec.ScheduleError):
+    if isinstance(failed, Exception) and _is_bad_input(failed):
         report.longrepr = str(failed)
     path, replay = getattr(failed, "path", None), getattr(failed, "replay", None)
     if isinstance(path, Path) and isinstance(replay, str):
         report.longrepr = str(failed)
-        report.sections.append(("killpoint schedule", path.read_text(encoding="utf-8")))
         report.user_properties += [(_FILE, str(path)), (_REPLAY, replay)]
     return report
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """The lines to paste, and where exploring was empty."""
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Where exploring was empty, which schedules no test replays, and the lines to paste if the failures are not shown."""
     lines = []
     for outcome in ("failed", "passed"):
         for report in terminalreporter.getreports(outcome):
             notes = dict(report.user_properties)
-            if _REPLAY in notes:
+            if _REPLAY in notes and config.option.tbstyle == "no":
                 lines.append(str(notes[_REPLAY]))
             if _VACUOUS in notes and outcome == "passed":
                 lines.append(f"vacuous: {report.nodeid}: {notes[_VACUOUS]}")
+    lines += _never_replayed(terminalreporter, config)
     if lines:
         terminalreporter.section("killpoint", sep="-")
         for line in lines:
@@ -137,18 +155,63 @@ def _explores(item: pytest.Item) -> bool:
     return hasattr(getattr(item, "cls", None), "killpoint_machine")
 
 
+def _is_bad_input(error: Exception) -> bool:
+    """Whether an error is a sentence about what it was given.  Only tests that import Killpoint raise such."""
+    if "killpoint.sim.scenario" not in sys.modules:
+        return False
+    from .cli.errors import is_bad_input  # noqa: PLC0415  # heavy
+
+    return is_bad_input(error)
+
+
+def _never_replayed(terminalreporter: TerminalReporter, config: pytest.Config) -> list[str]:
+    """A line for the saved failures, and one for the corpus, if no test replays some of them; none unless all tests were looked at."""
+    option = config.option
+    partial = [getattr(option, name, None) for name in ("collectonly", "lf", "ignore", "ignore_glob", "killpoint_replay")]
+    broken = any(isinstance(report, pytest.CollectReport) for report in terminalreporter.stats.get("error", ()))
+    if broken or any(partial) or config.args_source is pytest.Config.ArgsSource.ARGS:
+        return []
+    tests = config.stash.get(_TESTS, {})
+    lines = []
+    if saved := orphans(Options().folder, tests):
+        them = "it" if len(saved) == 1 else "them"
+        why = f"no test of that name explores that scenario any more; rename {them} after the test that does, or delete {them}"
+        lines.append(f"never replayed: {_some(saved)}: {why}")
+    corpus = _corpus(config)
+    kept = orphans_of_corpus(corpus, tests) if corpus is not None and Path.cwd() == config.rootpath else []
+    if kept:
+        them = "it" if len(kept) == 1 else "them"
+        why = f'no test explores that scenario any more; correct "scenario" in {them}, or delete {them}'
+        lines.append(f"never replayed: {_some(kept)}: {why}")
+    return lines
+
+
+def _some(paths: Sequence[Path]) -> str:
+    """The first few of them."""
+    return ", ".join(os.path.relpath(path) for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def _test(item: pytest.Item) -> str:
+    """How reports call a test of ours."""
+    return item.nodeid.removesuffix("::runTest").rpartition("::")[2]
+
+
+def _corpus(config: pytest.Config) -> Path | None:
+    """The folder of schedules to replay first, if there is one."""
+    corpus: Path | None = config.getoption("killpoint_corpus")
+    default = config.rootpath / _CORPUS
+    return corpus if corpus is not None else default if default.is_dir() else None
+
+
 def _options(item: pytest.Item) -> Options:
     """What this test is to do."""
     config = item.config
-    node = item.nodeid.removesuffix("::runTest")
-    corpus = config.getoption("killpoint_corpus")
-    default = config.rootpath / _CORPUS
     return Options(
         profile=config.getoption("killpoint_profile"),
         examples=config.getoption("killpoint_examples"),
         seed=crc32(item.nodeid.encode()) + config.stash[_SEED],
         replay=config.getoption("killpoint_replay"),
-        corpus=corpus if corpus is not None else default if default.is_dir() else None,
-        test=node.rpartition("::")[2],
-        node=node,
+        corpus=_corpus(config),
+        test=_test(item),
+        node=item.nodeid.removesuffix("::runTest"),
     )

@@ -11,10 +11,11 @@ from typing import ClassVar
 import pytest
 import trio
 
-from killpoint import Client, Failed, Host, Scenario, operation
+from killpoint import Client, Failed, Host, Scenario, Schedule, operation
 from killpoint.explore.machine import machine
 from killpoint.explore.options import Options, use
 from killpoint.properties import Linearizable, Register
+from killpoint.sim import codec
 
 pytest_plugins = ["pytester"]
 
@@ -64,10 +65,8 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def failing_line(result: pytest.RunResult) -> tuple[str, str]:
-    """What the summary says to paste: the test and the option."""
-    section = "\n".join(result.outlines).partition("- killpoint -")[2]
-    found = PASTED.search(section)
-    assert found is not None
+    """What the report says to paste, once: the test and the option."""
+    (found,) = PASTED.finditer(result.stdout.str())
     return found[1], found[2]
 
 
@@ -80,11 +79,67 @@ def test_a_failure_is_told_without_tracebacks_and_with_a_line_to_paste(project: 
     assert "confirmed in a fresh process" in text
     assert "Traceback" not in text
     assert "hypothesis" not in text.partition("FAILURES")[2].lower()
-    assert '"format": "killpoint.schedule/1"' in text
+    assert "killpoint.schedule" not in text, "the file's name is enough"
     test, option = failing_line(result)
     again = project.runpytest_inprocess(test, option)
     again.assert_outcomes(failed=1)
     assert "Replayed: .killpoint/TestRegister-" in again.stdout.str()
+
+
+def test_where_failures_are_not_shown_the_lines_to_paste_are(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--killpoint-seed=1", "--tb=no")
+    assert "Linearizable" not in result.stdout.str().partition("short test summary")[0]
+    assert "- killpoint -" in result.stdout.str()
+    assert failing_line(result)[0] == "test_example.py::TestRegister"
+
+
+def never_replayed(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if line.startswith("never replayed: ")]
+
+
+def saved(project: pytest.Pytester, place: str, scenario: str = "replicated_register.py:ReplicatedRegister") -> None:
+    """An empty schedule, which passes."""
+    codec.write(project.path / place, Schedule(scenario, seed=1))
+
+
+@pytest.mark.parametrize("how", [(), ("-k", "something_else"), ("-n", "1")], ids=repr)
+def test_saved_schedules_that_no_test_replays_are_named_without_failing(project: pytest.Pytester, how: tuple[str, ...]) -> None:
+    project.makepyfile(test_example=EXAMPLE.replace("TestRegister", "TestRenamed"))
+    saved(project, ".killpoint/TestRegister-0123abcd.json")
+    saved(project, ".killpoint/TestRenamed-0123abcd.json", "replicated_register.py:Forgotten")
+    saved(project, ".killpoint/TestRenamed-4567cdef.json")
+    saved(project, ".killpoint/ReplicatedRegister-0123abcd.json")  # by `killpoint explore`
+    (project.path / ".killpoint" / "notes.json").write_text("[]")
+    saved(project, "tests/schedules/kept.json")
+    saved(project, "tests/schedules/old.json", "gone.py:Gone")
+    result = project.runpytest_subprocess("--killpoint-examples=1", "--killpoint-seed=1", *how)
+    failures, corpus = never_replayed(result)
+    assert failures == (
+        "never replayed: .killpoint/TestRegister-0123abcd.json, .killpoint/TestRenamed-0123abcd.json: "
+        "no test of that name explores that scenario any more; rename them after the test that does, or delete them"
+    )
+    assert corpus == (
+        "never replayed: tests/schedules/old.json: "
+        'no test explores that scenario any more; correct "scenario" in it, or delete it'
+    )
+
+
+def test_who_runs_only_some_tests_hears_nothing_of_schedules_that_others_may_replay(project: pytest.Pytester) -> None:
+    saved(project, ".killpoint/TestOfAnotherFile-0123abcd.json")
+    assert never_replayed(project.runpytest_inprocess("test_example.py", "-k", "something_else")) == []
+    assert never_replayed(project.runpytest_inprocess("--ignore=elsewhere", "-k", "something_else")) == []
+    assert len(never_replayed(project.runpytest_inprocess("-k", "something_else"))) == 1
+    project.makepyfile(test_broken="import nothing_of_the_sort")
+    assert never_replayed(project.runpytest_inprocess("-k", "something_else")) == []
+
+
+def test_a_scenario_with_a_slip_fails_its_test_with_one_sentence(project: pytest.Pytester) -> None:
+    slip = EXAMPLE.replace("TestR", 'ReplicatedRegister.fault = ReplicatedRegister.faults\n\nTestR', 1)
+    project.makepyfile(test_example=slip)
+    result = project.runpytest_inprocess("-k", "invariants")
+    result.assert_outcomes(failed=1)
+    assert "ReplicatedRegister: `fault` means nothing to a scenario: did you mean `faults`?" in result.stdout.str()
+    assert "validation.py" not in result.stdout.str()
 
 
 def test_the_same_seed_finds_the_same_and_a_line_to_paste_appears_under_xdist(project: pytest.Pytester) -> None:
