@@ -17,15 +17,20 @@ state then holds a placeholder, which the first observation fills in, provided t
 
 The log is one object: rising indices tie all requests together, so there is no partition.  A state is a tuple of entries, so a
 step costs O(entries): meant for runs of hundreds of documents, not for archives.
+
+Issuances whose outcome nobody knows could be anywhere in the log, in any order, and ten of them have millions of orders.  But each
+audit shows the log's beginning, and indices rise, so **in hindsight** there is one order only of all documents that anybody has seen,
+and those that nobody has seen need not be there at all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .history import Value, render
-from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError
+from .history import Operation, Outcome, Value, render
+from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError, call_of
 
 __all__ = ["Entry", "IssuanceLedger"]
 
@@ -65,6 +70,11 @@ class IssuanceLedger(Specification):
             return _observe(state, call) if call.known else state
         raise UnknownFunctionError(self.name, call.function, "issue", "revoke", "lookup", "revoked", "audit")
 
+    def in_hindsight(self, operations: Sequence[Operation]) -> Specification:
+        """With the one order that observations leave to documents."""
+        seen = _seen(operations)
+        return self if seen is None else _Hindsight(*seen)
+
     def may_enable(self, state: State, call: Call, other: Call) -> bool:  # noqa: ARG002  # part of the protocol
         """The log only grows: an audit waits for documents that it shows, everything else for calls about its own request."""
         if other.function not in ("issue", "revoke"):
@@ -77,6 +87,62 @@ class IssuanceLedger(Specification):
     def pure(self, call: Call) -> bool:
         """Observations: they fill in a placeholder at most once."""
         return call.function in ("lookup", "revoked", "audit")
+
+
+@dataclass(frozen=True)
+class _Hindsight(IssuanceLedger):
+    """The ledger of one history: `order` are the documents that anybody has seen, `index` where they stand as far as it is known."""
+
+    order: tuple[Value, ...] = ()
+    index: Mapping[Value, int] = field(default_factory=dict)
+
+    def step(self, state: State, call: Call) -> State | Refusal:
+        """As the ledger, but documents take their places in order, each at its index, and what nobody has seen does nothing."""
+        assert isinstance(state, tuple)
+        if call.function != "issue" or not isinstance(call.argument, tuple) or len(call.argument) != 2:
+            return super().step(state, call)
+        request = call.argument[0]
+        if _find(state, "issue", request) is None:
+            if request not in self.order:
+                return state
+            following = self.order[sum(entry.kind == "issue" for entry in state)]
+            if following != request:
+                return Refusal("{} comes before {} in the log", following, request)
+            if request in self.index:
+                state = _place(state, "issue", *call.argument, call._replace(result=self.index[request], outcome=Outcome.OK))
+                if isinstance(state, Refusal):
+                    return state
+        return super().step(state, call)
+
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """A document also waits for those before it."""
+        return super().may_enable(state, call, other) or call.function == other.function == "issue"
+
+
+def _seen(operations: Sequence[Operation]) -> tuple[tuple[Value, ...], dict[Value, int]] | None:
+    """The documents that completed operations speak of, in the order of the log, and their indices as far as they are known.
+
+    None where they leave more than one order.  Where they contradict each other any will do: nothing explains them all.
+    """
+    longest: tuple[Value, ...] = ()
+    index: dict[Value, int] = {}
+    others: dict[Value, None] = {}
+    for operation in operations:
+        if operation.outcome is not Outcome.OK:
+            continue
+        result = operation.result
+        if operation.function == "audit":
+            if isinstance(result, tuple) and len(result) > len(longest):
+                longest = result
+        elif result is not None:
+            request = _request(call_of(operation))
+            others[request] = None
+            if operation.function in ("issue", "lookup") and isinstance(result, int):
+                index.setdefault(request, result)
+    later = [request for request in others if request not in longest]
+    if not all(request in index for request in later):
+        return None
+    return (*longest, *sorted(later, key=index.__getitem__)), index
 
 
 def _request(call: Call) -> Value:

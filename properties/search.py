@@ -19,6 +19,7 @@ number of remembered configurations; a bit set over the whole history, as in Por
 - A configuration that failed, and one that has the same position and state but has used up more pending operations than one that
   failed: it can do less.
 - States that no call can tell apart, more than once (`Specification.reducer`).
+- What all the observations together rule out (`Specification.in_hindsight`).
 - Anything, where the next read to return can no longer be explained: it does not fit the state, and nothing that can still come
   before it may help (`Specification.may_enable`).
 - Once every completed operation is placed the search ends; pending ones need not be placed.
@@ -97,7 +98,9 @@ class Search:
         self._specification = specification
         self._memory = memory
         self._operations = sorted(operations, key=attrgetter("invoked"))
-        self._table = Steps(specification, self._operations)
+        # With a goal the end need not be reached, so what is hopeless in the end is not.
+        guide = specification.in_hindsight(self._operations) if goal is None else specification
+        self._table = Steps(guide, self._operations)
         self._window = Window(self._operations, self._table.classes, self._table.pure)
         returns = len(self._window.returning)
         self._goal = returns if goal is None else min(goal, returns)
@@ -273,7 +276,7 @@ class Search:
 
     def _helpers(self, rank: int, at: int, number: int, state: int, later: list[int]) -> Hope | None:
         """What may help operation `number`, which returns at `at`; None if something may that is not open at `rank`."""
-        window, classes, calls, may = self._window, self._table.classes, self._table.calls, self._specification.may_enable
+        window, classes, calls, may = self._window, self._table.classes, self._table.calls, self._table.specification.may_enable
         wanted, value = calls[classes[number]], self._table.states[state]
         for other in later:
             if other != number and may(value, wanted, calls[classes[other]]):

@@ -138,6 +138,15 @@ class Specification(Protocol):
         """
         return None
 
+    def in_hindsight(self, operations: Sequence[Operation]) -> Specification:  # noqa: ARG002  # for those who override it
+        """A specification that admits the same linearizations of just these operations, and refuses hopeless steps earlier.
+
+        What later observations show to be the only order, say, need not be found out by trying all others.  It may refuse what
+        this specification accepts wherever no linearization of all `operations` goes on from there, and may treat pending calls
+        that nobody needs as if they did nothing.
+        """
+        return self
+
     def partition(self, operation: Operation) -> Hashable:  # noqa: ARG002  # for those who override it
         """The part of the object that this operation touches, for example its key.
 

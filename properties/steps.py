@@ -30,7 +30,7 @@ class Steps:
         self.pure: list[bool] = []
         self.demanding: list[bool] = []  # per call: it is a read, or was refused in some state
         self.requests: list[int] = []  # per call: its function and argument, whatever its result
-        self._specification = specification
+        self.specification = specification
         self.classes = self._intern(operations)
         self._reduce = specification.reducer(self.calls)
         initial = specification.initial if self._reduce is None else self._reduce(specification.initial)
@@ -46,8 +46,8 @@ class Steps:
             number = numbers.setdefault(call, len(numbers))
             if number == len(self.calls):
                 # A search may end before it comes by a call that the specification does not know: ask now.
-                self._specification.step(self._specification.initial, call)
-                pure = self._specification.pure(call)
+                self.specification.step(self.specification.initial, call)
+                pure = self.specification.pure(call)
                 self.calls.append(call)
                 self.next.append({})
                 self.pure.append(pure)
@@ -61,7 +61,7 @@ class Steps:
         known = self.next[call].get(state)
         if known is not None:
             return known
-        following = self._specification.step(self.states[state], self.calls[call])
+        following = self.specification.step(self.states[state], self.calls[call])
         if isinstance(following, Refusal):
             number = -1
             self.demanding[call] = True

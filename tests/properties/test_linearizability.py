@@ -309,3 +309,15 @@ def test_a_valid_run_is_never_interrupted() -> None:
     monitor = Linearizable(Register()).start()
     assert [monitor.feed(event) for event in events] == [None] * len(events)
     assert monitor.finish().status is Status.VALID
+
+
+def test_issuances_that_nobody_knows_of_cost_nothing_in_hindsight() -> None:
+    """Sixteen that timed out have 16! orders; the audit at the end leaves one."""
+    history = [operation(number, "issue", (f"d{number}", "x"), span=(number, None)) for number in range(16)]
+    history.append(operation(16, "issue", ("d16", "x"), 40, (20, 21)))
+    history.append(operation(17, "audit", None, tuple(f"d{number}" for number in (7, 3, 11, 16, 0)), (30, 31)))
+    analysis = analyse(IssuanceLedger(), history)
+    assert analysis.status is Status.VALID
+    assert analysis.steps < 100
+    history.append(operation(18, "lookup", "d16", 41, (32, 33)))
+    assert analyse(IssuanceLedger(), history).status is Status.INVALID
