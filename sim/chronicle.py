@@ -46,16 +46,20 @@ class Chronicle:
         """Append to the history and let the properties look at it."""
         self.history.append(event)
         if self.verdict is None:
-            for monitor in self.monitors:
-                try:
+            # The time that properties take, and what they print, is not the program's in whose slice this happens.
+            running, self.running = self.running, None
+            try:
+                for monitor in self.monitors:
                     verdict = monitor.feed(event)
-                except Exception as error:  # noqa: BLE001  # of a property, which is the scenario's
-                    self.fail(error)
-                    return
-                if verdict is not None:
-                    self.verdict, self.violated = verdict, monitor
-                    self.stopped = True
-                    return
+                    if verdict is not None:
+                        self.verdict, self.violated = verdict, monitor
+                        self.stopped = True
+                        return
+            except Exception as error:  # noqa: BLE001  # of a property, which is the scenario's
+                self.running = running
+                self.fail(error)
+            finally:
+                self.running = running
 
     def fail(self, error: Exception) -> None:
         """A fault or a property failed, which ends the run.

@@ -249,6 +249,17 @@ def test_a_watchdog_that_is_switched_off_watches_nothing():
         assert not watchdog.watches(world)
 
 
+def test_the_time_that_a_property_takes_is_not_the_hosts():
+    class Slow:
+        def feed(self, event):
+            assert world.running is None
+
+    with open_world(gossip, gossip) as world:
+        world.monitors = [Slow()]
+        world.advance(0.5)
+        assert world.machines["n1"].observed["heard"] > 10
+
+
 @pytest.mark.parametrize("limit", ["", "soon", "0.5"])
 def test_the_limit_comes_from_the_environment(monkeypatch, limit):
     from killpoint.sim.watchdog import Watchdog
