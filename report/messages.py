@@ -1,8 +1,9 @@
 """The messages of a trace, as arrows: where each begins and ends, of what type it is, and whether it is routine.
 
 A message between two hosts of the system is **routine** if it says what the previous message on the same link said, but for
-one number, which may be a counter of rounds, though not a term: heartbeats, their replies, and idle polling.  No knowledge of
-any protocol is needed, and the picture can dim most of the ink without hiding what changes.
+one number, which may be a counter of rounds, though not a term, and if its sender has heard from no client in between:
+heartbeats, their replies, and idle polling.  No knowledge of any protocol is needed, and the picture can dim most of the ink and
+fold what is nothing else, without hiding what changes.
 
 A body that says nothing of its type (a number, a tuple of values) is called a reply to the last message the other way that did.
 """
@@ -46,17 +47,22 @@ def arrows(events: Sequence[TraceEvent]) -> list[Arrow]:
     for place, event in enumerate(events):
         if event.kind in ("deliver", "drop") and event.cause in position:
             ends.setdefault(position[event.cause], []).append(place)
-    previous: dict[tuple[str, str], Value] = {}
+    previous: dict[tuple[str, str], tuple[int, Value]] = {}
     clients = {event.host for event in events if event.kind == "invoke"}
     asked: dict[tuple[str, str], str] = {}
+    heard: dict[str | None, int] = {}
     found: list[Arrow] = []
     for place, event in enumerate(events):
+        if event.kind == "deliver" and event.detail.get("sender") in clients:
+            heard[event.host] = place
         if event.kind != "send" or event.host is None:
             continue
         to, body = value_text(event.detail.get("to")), event.detail.get("body")
         link = (event.host, to)
-        routine = link in previous and clients.isdisjoint(link) and _repeats(previous[link], body)
-        previous[link] = body
+        last, before = previous.get(link, (-1, None))
+        quiet = clients.isdisjoint(link) and heard.get(event.host, -1) < last
+        routine = quiet and _repeats(before, body)
+        previous[link] = place, body
         name = message_name(body)
         if name in NAMELESS:
             name = f"{asked[to, event.host]} reply" if (to, event.host) in asked else name

@@ -48,6 +48,25 @@ def test_what_clients_send_is_never_routine() -> None:
     assert not any(arrow.routine for arrow in arrows(sends("read", "read", sender="c1", client="c1")))
 
 
+def test_what_a_host_says_after_it_heard_from_a_client_is_not_routine() -> None:
+    made = [
+        ("invoke", "c1", None, {}),
+        ("send", "n1", None, {"to": "n2", "body": ("copy", 1)}),
+        ("send", "n1", None, {"to": "n2", "body": ("copy", 2)}),
+        ("send", "c1", None, {"to": "n1", "body": ("write", 3)}),
+        ("deliver", "n1", 3, {"sender": "c1", "body": ("write", 3)}),
+        ("send", "n1", None, {"to": "n2", "body": ("copy", 3)}),
+        ("send", "n1", None, {"to": "n2", "body": ("copy", 4)}),
+    ]
+    trace = [TraceEvent(i, 0.1 * i, kind, host, cause, detail) for i, (kind, host, cause, detail) in enumerate(made)]
+    assert [(arrow.start, arrow.routine) for arrow in arrows(trace) if arrow.sender == "n1"] == [
+        (1, False),
+        (2, True),
+        (5, False),
+        (6, True),
+    ]
+
+
 def test_repetition_is_per_link() -> None:
     trace = [
         TraceEvent(0, 0.0, "send", "n1", None, {"to": "n2", "body": "tick"}),
