@@ -1,7 +1,8 @@
 """What is known of each host as a trace goes by: up or down, its role, who it is cut off from; and for how long.
 
 One fold over the events serves the table of host states at a moment (`states_at`) and the colouring of lanes (`spans`), so the
-picture and the words cannot disagree.  Only what hosts observed of themselves and what the world did to them enters.
+picture and the words cannot disagree.  Only what hosts observed of themselves and what the world did to them enters.  Partitions
+concern several hosts at once, so `cuts` tells them apart from lanes: who was inside, who outside, and what no longer got through.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..properties.history import Value
 from ..sim.trace import TraceEvent
 from .wording import link_pairs, value_text
 
-__all__ = ["TERMS", "HostState", "Span", "spans", "states_at"]
+__all__ = ["TERMS", "Cut", "HostState", "Span", "cuts", "spans", "states_at"]
 
 TERMS = ("term", "view", "epoch", "ballot")
 """Names under which protocols observe the number of a leadership."""
@@ -123,58 +124,105 @@ def states_at(events: Iterable[TraceEvent], hosts: Iterable[str], at: float) -> 
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A stretch of one lane, from `top` to `bottom` (pixels).
+    """A stretch of one lane, from the event at position `top` to the one at position `bottom` (their number: to the end).
 
-    `kind` is `role` (alive; `role` and `term` say what it took itself for), `down`, `paused` or `cut`; `weight` is the share
-    of other hosts that a cut separates it from.
+    `kind` is `role` (alive; `role` and `term` say what it took itself for), `down` or `paused`; `label` says it in a word.
     """
 
     host: str
     kind: str
-    top: float
-    bottom: float
+    top: int
+    bottom: int
     label: str = ""
     role: str = ""
     term: str = ""
-    weight: float = 1.0
 
 
-def spans(events: Sequence[TraceEvent], y: Sequence[float], bottom: float, hosts: Sequence[str]) -> list[Span]:
-    """The spans of all lanes, in the order in which they end."""
+def spans(events: Sequence[TraceEvent], hosts: Iterable[str]) -> list[Span]:
+    """The spans of all lanes, in the order in which they end.  Cost: one pass."""
     fold = _Fold(hosts)
     found: list[Span] = []
     current: dict[tuple[str, str], Span] = {}
 
-    def change(track: str, span: Span | None, host: str, height: float) -> None:
+    def change(track: str, span: Span | None, host: str, place: int) -> None:
         old = current.get((host, track))
         if old is not None and span is not None and msgspec.structs.replace(span, top=old.top, bottom=old.bottom) == old:
             return
-        if old is not None and height > old.top:
-            found.append(msgspec.structs.replace(old, bottom=height))
+        if old is not None and place > old.top:
+            found.append(msgspec.structs.replace(old, bottom=place))
         if span is None:
             current.pop((host, track), None)
         else:
             current[host, track] = span
 
-    for event, height in zip(events, y, strict=True):
+    for place, event in enumerate(events):
         for state in fold.apply(event):
-            for track, span in _tracks(state, height, len(hosts)):
-                change(track, span, state.host, height)
+            for track, span in _tracks(state, place):
+                change(track, span, state.host, place)
     for host, track in list(current):
-        change(track, None, host, bottom)
+        change(track, None, host, len(events))
     return found
 
 
-def _tracks(state: HostState, top: float, hosts: int) -> list[tuple[str, Span | None]]:
+def _tracks(state: HostState, top: int) -> list[tuple[str, Span | None]]:
     """What each of a lane's tracks shows for this state."""
     host = state.host
     alive = state.status in ("up", "paused")
     role = Span(host, "role", top, top, role=state.role, term=state.term) if alive else None
-    peers = len(dict.fromkeys((*state.cut_to, *state.cut_from)))
     halt = None
     if state.status == "paused":
         halt = Span(host, "paused", top, top, "paused")
     elif state.status in ("down", "crashed", "exited"):
         halt = Span(host, "down", top, top, state.status)
-    cut = Span(host, "cut", top, top, state.cut, weight=round(peers / max(hosts - 1, 1), 2)) if peers else None
-    return [("role", role), ("halt", halt), ("cut", cut)]
+    return [("role", role), ("halt", halt)]
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """A partition, from the event at position `top` to the one at position `bottom`: no message crosses between `inside`, the
+    part that was cut off, and `outside`; or only none outwards (`way` is `out`) or none inwards (`in`)."""
+
+    top: int
+    bottom: int
+    inside: tuple[str, ...]
+    outside: tuple[str, ...]
+    way: str
+
+    def describe(self) -> str:
+        """`nothing from n1 reaches n2 n3`, `no messages between n1 and n2 n3`."""
+        inside, outside = " ".join(self.inside), " ".join(self.outside)
+        if self.way == "both":
+            return f"no messages between {inside} and {outside}"
+        return f"nothing from {inside} reaches {outside}" if self.way == "out" else f"nothing from {outside} reaches {inside}"
+
+
+def cuts(events: Sequence[TraceEvent]) -> list[Cut]:
+    """The partitions of a trace, in the order in which they begin.  A cut without links is none."""
+    found: list[Cut] = []
+    links: list[list[tuple[str, str]]] = []
+    for place, event in enumerate(events):
+        pairs = link_pairs(event.detail) if event.kind in ("cut", "heal") else []
+        if event.kind == "cut" and pairs:
+            found.append(_cut(place, len(events), pairs, event.detail.get("inside")))
+            links.append(pairs)
+        for number, cut in enumerate(found):
+            healed = event.kind == "calm" or (event.kind == "heal" and links[number] == pairs)
+            if healed and cut.bottom == len(events):
+                found[number] = msgspec.structs.replace(cut, bottom=place)
+                if event.kind == "heal":
+                    break
+    return found
+
+
+def _cut(top: int, bottom: int, pairs: Sequence[tuple[str, str]], named: Value) -> Cut:
+    """Sides and direction from the links; whoever is not named as inside is outside.  Where nobody is named, the hosts that
+    share the first sender's peers are one side, and the smaller side is inside."""
+    hosts = list(dict.fromkeys(name for pair in pairs for name in pair))
+    inside = [name for name in hosts if isinstance(named, (tuple, list)) and name in named]
+    if not inside:
+        peers = {name: {b if a == name else a for a, b in pairs if name in (a, b)} for name in hosts}
+        one = [name for name in hosts if peers[name] == peers[pairs[0][0]]]
+        other = [name for name in hosts if name not in one]
+        inside = min((one, other), key=len) if other else one
+    outside = [name for name in hosts if name not in inside]
+    outward, inward = any(a in inside for a, _ in pairs), any(b in inside for _, b in pairs)
+    return Cut(top, bottom, tuple(inside), tuple(outside), "both" if outward == inward else "out" if outward else "in")

@@ -1,36 +1,39 @@
-"""A page with the space-time diagram of a run: one file, no network, right without a script, better with one.
+"""A page with the space-time diagram of a run: one file, no network, no dependencies.
 
-Prior art: Lamport's diagrams, ShiViz (order without time), Maelstrom's messages.svg (static), Jepsen's timeline.html (operations
-without messages).  Here hosts, clients, messages, disks, faults, roles and the verdict share one picture; the static SVG comes
-from `diagram.py`, and the script in `assets/` adds zoom, hover, search and the causal past of whatever is clicked, from a compact
-table of the events at the end of the page.
+Prior art: Lamport's diagrams; ShiViz (order without time, a log line per event); Maelstrom's messages.svg (static); Jepsen's
+timeline.html (operations without messages); Porcupine's visualisation (one object's operations).  Here hosts, clients, messages,
+disks, faults, roles and the verdict share one picture, and the verdict stands in it: numbers at what it speaks of, a card where
+it fell, its causal past in full colour.
+
+The page holds words as HTML (verdict, schedule, legend), which are there without a script, the run as a compact table
+(`diagram.py`), and a plain script that draws the table for the window it finds itself in.
 
 The page is a pure function of the record: same record, same bytes.  Nothing of a run is ever markup: texts are escaped, the table
-is JSON without a `<`, and the script builds what it shows from text nodes.  About 150 bytes per message.
+is JSON without a `<`, and the script builds what it shows from text nodes.  About 50 bytes per message, and 70 kB for the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
-from itertools import groupby
 from re import sub
 
 import msgspec
 
-from ..properties.history import Value
 from ..properties.verdict import Status, Verdict
 from ..sim.record import Record, Strike
 from ..sim.schedule import Call
 from ..sim.trace import TraceEvent
-from .diagram import Diagram, number
-from .layout import AXIS_WIDTH, Lane, Layout, arrange
-from .messages import Arrow, arrows, message_types
-from .text import action_text, noise_text, override_text, strike_text, verdict_lines
-from .wording import clean, seconds, value_text
+from .diagram import Item, evidence_items, table
+from .layout import Layout, arrange
+from .messages import arrows, message_types
+from .text import action_text, noise_text, operation_lines, override_text, strike_text, verdict_lines
+from .wording import clean, event_text, seconds
 
 __all__ = ["MissingTraceError", "spacetime_fragment", "spacetime_html"]
+
+_SCRIPTS = ("run.js", "painter.js", "drawing.js", "page.js")
 
 
 class MissingTraceError(ValueError):
@@ -51,19 +54,24 @@ def spacetime_html(record: Record, *, title: str | None = None, until: float | N
     events = sorted((event for event in record.trace if event.time <= ended), key=lambda event: event.index)
     layout = arrange(events, record.hosts, ended)
     flights = arrows(events)
-    types = message_types(flights)
     heading = clean(title or _title(record), 200)
+    data = msgspec.json.encode(table(msgspec.structs.replace(record, ended=ended), events, layout, flights))
+    items, decisive = evidence_items(record, events)
     return "".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_safe(heading)}</title><style>{_asset('spacetime.css')}{_filter_rules(types)}</style></head><body>",
-            f'<aside class="side">{_story(record, heading)}{_PANEL}{_filters(types, events)}{_LEGEND}</aside>',
-            _stage(record, events, layout, flights, types),
-            f'<script type="application/json" class="data">{_table(record, events, layout, flights, types)}</script>',
-            f"<script>{_asset('spacetime.js')}</script></body></html>\n",
+            f"<title>{_safe(heading)}</title><style>{_asset('spacetime.css')}</style></head><body>",
+            f'<aside class="side">{_story(record, heading, items, decisive)}{_PANEL}',
+            f"{_filters(message_types(flights), layout, events)}</aside>",
+            _stage(record, layout, items, decisive),
+            f'<script type="application/json" class="data">{data.decode("utf-8").replace("<", _LESS)}</script>',
+            f"<script>{''.join(map(_asset, _SCRIPTS))}</script></body></html>\n",
         )
     )
+
+
+_LESS = "\\u003c"
 
 
 def spacetime_fragment(record: Record, *, title: str | None = None, until: float | None = None, height: int = 640) -> str:
@@ -83,7 +91,8 @@ def _title(record: Record) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    """A file of `assets/` without its indentation and the lines that are a script's comments, a fifth of it."""
+    return sub(r"(?m)^ *(//.*\n)?", "", files(__package__).joinpath("assets", name).read_text(encoding="utf-8"))
 
 
 def _safe(text: str) -> str:
@@ -93,11 +102,12 @@ def _safe(text: str) -> str:
 # -- the side ---------------------------------------------------------------------------------------
 
 
-def _story(record: Record, heading: str) -> str:
+def _story(record: Record, heading: str, items: Sequence[Item], decisive: Item | None) -> str:
     """Verdicts, schedule, facts."""
     worst = record.status
     verdicts = sorted(record.verdicts, key=lambda verdict: [Status.INVALID, Status.UNKNOWN, Status.VALID].index(verdict.status))
-    told = "".join(_verdict(verdict, record) for verdict in verdicts if verdict.status is worst is not Status.VALID)
+    failed = [verdict for verdict in verdicts if verdict.status is worst is not Status.VALID]
+    told = "".join(_verdict(verdict, record, items if verdict is record.failure else (), decisive) for verdict in failed)
     others = _names("Holds", verdicts, Status.VALID)
     if worst is Status.INVALID:
         others += _names("Undecided, as the run stopped here", verdicts, Status.UNKNOWN)
@@ -119,11 +129,52 @@ def _names(heading: str, verdicts: Sequence[Verdict], status: Status) -> str:
     return f'<p class="facts">{heading}: {_safe(clean(", ".join(names), 600))}.</p>' if names else ""
 
 
-def _verdict(verdict: Verdict, record: Record) -> str:
+def _verdict(verdict: Verdict, record: Record, items: Sequence[Item], decisive: Item | None) -> str:
+    """The verdict as a sentence, and what it rests on; lines about something in the picture have its number and lead to it."""
     first, *rest = verdict_lines(verdict, record.history)
-    lines = "\n".join(sub(" {2,}", "  ", line.strip()) for line in rest)
-    evidence = f"<pre>{_safe(lines)}</pre>" if rest else ""
+    lines = [sub(" {2,}", "  ", line.strip()) for line in rest]
+    numbers = {id(item): number for number, item in enumerate(items, 1)}
+    spoken = _match(lines, items)
+    rows = [_evidence_row(line, spoken.get(place), numbers, decisive) for place, line in enumerate(lines)]
+    left = [item for item in items if item not in spoken.values()]
+    rows += [_evidence_row(_item_line(item), item, numbers, decisive) for item in left]
+    evidence = f'<ol class="evidence">{"".join(rows)}</ol>' if rows else ""
     return f'<p class="reason {verdict.status.value}">{_safe(first)}</p>{evidence}'
+
+
+def _evidence_row(line: str, item: Item | None, numbers: dict[int, int], decisive: Item | None) -> str:
+    if item is None:
+        return f"<li>{_safe(line)}</li>"
+    last = " last" if item is decisive else ""
+    return f'<li data-event="{item.event.index}"><i class="number{last}">{numbers[id(item)]}</i>{_safe(line)}</li>'
+
+
+def _match(lines: Sequence[str], items: Sequence[Item]) -> dict[int, Item]:
+    """Which line, by position, is about which item: it begins like the operation, or names the event's host and its index or
+    time; failing that, the last line left that names the host at all."""
+    found: dict[int, Item] = {}
+    for exactly in (True, False):
+        for item in (item for item in items if item not in found.values()):
+            free = (place for place in reversed(range(len(lines))) if place not in found)
+            place = next((place for place in free if _speaks_of(lines[place], item, exactly)), None)
+            if place is not None:
+                found[place] = item
+    return found
+
+
+def _speaks_of(line: str, item: Item, exactly: bool) -> bool:
+    if item.operation is not None:
+        called = f"{item.operation.process} {item.operation.function}("
+        return line.startswith(called) and seconds(item.operation.invoked_at) in line
+    event = item.event
+    moment = f"event {event.index})" in line or seconds(event.time) in line
+    return (moment or not exactly) and (event.host or "") in line.replace(":", " ").split()
+
+
+def _item_line(item: Item) -> str:
+    if item.operation is not None:
+        return sub(" {2,}", "  ", operation_lines([item.operation])[0])
+    return clean(f"{seconds(item.event.time)}  {item.event.host or ''} {item.event.kind} {event_text(item.event)}", 120)
 
 
 def _plan(record: Record) -> str:
@@ -147,217 +198,80 @@ def _plan(record: Record) -> str:
     return f'<table class="plan">{"".join(rows)}</table>'
 
 
-_KEYS = (
-    ("j k", "next and previous event"),
-    ("/", "search"),
-    ("n N", "next and previous find"),
-    ("v", "the violation"),
-    ("+ - 0", "or Ctrl and wheel: zoom"),
-    ("f", "fit"),
-    ("Esc", "let go"),
-)
 _PANEL = (
-    '<section class="panel" hidden><p class="hint">Point at anything to see what it was; click it to see its '
-    '<b>causal past</b>; drag to move.</p><p class="hint">'
-    + ", ".join(" ".join(f"<kbd>{key}</kbd>" for key in keys.split()) + f" {words}" for keys, words in _KEYS)
-    + ".</p></section>"
+    '<section class="panel scripted" hidden><p class="hint">Point at anything to see what it was. Click it to see its <b>causal '
+    "past</b>: what can have had a part in it. Drag to move, Ctrl and wheel to zoom. <kbd>?</kbd> explains marks and keys.</p></section>"
 )
 
 
-def _filter_rules(types: Sequence[tuple[str, int]]) -> str:
-    """Colours of message types, and rules by which unticked boxes hide things, without a script."""
-    rules = [f".t{place}{{--c:var(--t{place % 8})}}" for place in range(len(types))]
-    names = [f"t{place}" for place in range(len(types))]
-    hidden = [(name, f".{name}") for name in names]
-    hidden += [("r", ".r"), ("disk", ".disk,.fsync"), ("killpoint", ".kp"), ("log", "path.log")]
-    for name, what in hidden:
-        selectors = ",".join(f"body:has(.f-{name}:not(:checked)) svg {part}" for part in what.split(","))
-        rules.append(f"{selectors}{{display:none}}")
-    return "".join(rules)
-
-
-def _filters(types: Sequence[tuple[str, int]], events: Sequence[TraceEvent]) -> str:
+def _filters(types: Sequence[tuple[str, int]], layout: Layout, events: Sequence[TraceEvent]) -> str:
+    """Boxes for hosts, types of messages and kinds of events."""
     present = {event.kind for event in events}
-    boxes = [
-        f'<label><input type="checkbox" checked class="f-t{place}"><i style="background:var(--t{place % 8})"></i>'
-        f"{_safe(name)} {count}</label>"
-        for place, (name, count) in reversed(list(enumerate(types)))
-    ]
-    extra = [("r", "routine messages"), ("disk", "disk"), ("killpoint", "kill points"), ("log", "log lines")]
+    extra = [("routine", "routine messages"), ("disk", "disk"), ("killpoint", "kill points"), ("log", "log lines")]
     extra += [("observe", "observations")]
-    boxes += [
-        f'<label><input type="checkbox" checked class="f-{name}">{words}</label>'
-        for name, words in extra
-        if name == "r" or name in present
-    ]
-    return f'<section class="filters"><h2>Show</h2>{"".join(boxes)}</section>'
+    hosts = "".join(_box(f'data-host="{place}"', clean(lane.name, 20)) for place, lane in enumerate(layout.lanes))
+    messages = "".join(
+        _box(f'data-type="{place}"', f"{name} {count}", f"t{place % 8}") for place, (name, count) in reversed([*enumerate(types)])
+    )
+    kinds = "".join(_box(f'data-kind="{kind}"', words) for kind, words in extra if kind == "routine" or kind in present)
+    return (
+        '<section class="filters scripted" hidden><h2>Show <small>double click: only this</small></h2>'
+        f"<div>{hosts}</div><div>{messages}</div><div>{kinds}</div></section>"
+    )
 
 
-def _sample(shape: str) -> str:
-    return f'<svg width="22" height="16" viewBox="-11 -8 22 16">{shape}</svg>'
-
-
-_LEGEND_ROWS = (
-    ('<rect class="lane l q0" x="-5" y="-8" width="10" height="16"/>', "leader (hue: its term)"),
-    ('<rect class="lane c q1" x="-3.5" y="-8" width="7" height="16"/>', "candidate"),
-    ('<rect class="lane f q0" x="-2" y="-8" width="4" height="16"/>', "follower"),
-    ('<rect class="band down" x="-8" y="-8" width="16" height="16"/>', "down"),
-    ('<rect class="band paused" x="-8" y="-8" width="16" height="16"/>', "paused"),
-    ('<rect class="band cut" x="-11" y="-8" width="22" height="16"/>', "cut off"),
-    ('<rect class="op ok" x="-4" y="-8" width="9" height="16"/>', "operation: ok"),
-    ('<rect class="op info" x="-4" y="-8" width="9" height="16"/>', "operation: unknown"),
-    ('<rect class="op fail" x="-4" y="-8" width="9" height="16"/>', "operation: failed"),
-    ('<use href="#kill"/>', "kill"),
-    ('<use href="#power"/>', "power loss"),
-    ('<use href="#up"/>', "restart"),
-    ('<use href="#crash"/>', "crash"),
-    ('<path class="m x" d="M-10-3L6 3m-3.500-3.500l7 7m0-7l-7 7"/>', "dropped message"),
-    ('<path class="fsync" d="M-9-3h10"/><path class="disk" d="M-9 3h6"/>', "fsync, other disk"),
-    ('<path class="kp" d="M-3 0l4-3 4 3-4 3z"/>', "kill point"),
-)
-_LEGEND = (
-    '<details class="legend"><summary>Legend</summary><ul>'
-    + "".join(f"<li>{_sample(shape)}{words}</li>" for shape, words in _LEGEND_ROWS)
-    + "</ul></details>"
-)
+def _box(data: str, words: str, colour: str = "") -> str:
+    swatch = f'<i class="{colour}"></i>' if colour else ""
+    return f'<label><input type="checkbox" checked {data}>{swatch}{_safe(words)}</label>'
 
 
 # -- the stage --------------------------------------------------------------------------------------
 
+_BUTTONS = (
+    ("k", "\u2191", "previous event (k)"),
+    ("j", "\u2193", "next event (j)"),
+    ("-", "\u2212", "zoom out (-)"),
+    ("+", "+", "zoom in (+)"),
+    ("0", "1:1", "normal size (0)"),
+    ("f", "fit", "whole run (f)"),
+    ("q", "fold", "fold what is quiet (q)"),
+    ("p", "past only", "only the causal past of what is selected (p)"),
+)
 
-def _stage(
-    record: Record, events: Sequence[TraceEvent], layout: Layout, flights: Sequence[Arrow], types: Sequence[tuple[str, int]]
-) -> str:
-    evidence = record.failure.evidence if record.failure is not None else None
-    violation = _violation(record, events)
-    described = {
-        strike.index: (record.schedule.actions[strike.action], strike)
-        for strike in record.strikes
-        if strike.action < len(record.schedule.actions)
-    }
-    diagram = Diagram(
-        events,
-        layout,
-        flights,
-        {name: place for place, (name, _) in enumerate(types)},
-        record.history,
-        evidence=evidence,
-        violation=violation,
-        strikes={index: (action_text(action)[0], strike) for index, (action, strike) in described.items()},
+
+def _stage(record: Record, layout: Layout, items: Sequence[Item], decisive: Item | None) -> str:
+    """Buttons, and room for the picture."""
+    bar = "".join(
+        f'<button data-key="{key}" title="{title}"{" class=down" if key == "q" else ""}>{face}</button>'
+        for key, face, title in _BUTTONS
     )
-    heads = [
-        f'<span class="{_side(lane)}" style="left:{number(lane.x)}px">{_safe(clean(lane.name, 20))}</span>'
-        for lane in layout.lanes
-    ]
-    heads += [f'<span class="note" style="left:{number(AXIS_WIDTH + 8)}px">faults</span>'] if layout.gutter else []
-    left = number(layout.lanes[0].x - 30 if layout.lanes else 0)
-    buttons = (
-        ("k", "↑", "previous event (k)"),
-        ("j", "↓", "next event (j)"),
-        ("-", "−", "zoom out (-)"),  # noqa: RUF001  # a minus sign as wide as the plus
-        ("+", "+", "zoom in (+)"),
-        ("0", "1:1", "normal size (0)"),
-        ("f", "fit", "whole run (f)"),
-    )
-    bar = "".join(f'<button data-key="{key}" title="{title}">{face}</button>' for key, face, title in buttons)
-    if violation is not None:
+    if decisive is not None:
         bar += '<button data-key="v" class="go" title="go to the violation (v)">violation</button>'
-    return (
-        f'<main class="stage"><nav class="bar" hidden>{bar}<span class="spring"></span>'
-        '<input type="search" placeholder="search (/)" aria-label="search"><output></output></nav>'
-        f'<div class="scroll" tabindex="0"><div class="heads" style="width:{number(layout.width)}px">{"".join(heads)}</div>'
-        f'{diagram.svg()}</div><div class="map" hidden><svg preserveAspectRatio="none" '
-        f'viewBox="{left} 0 {number(layout.width - float(left))} {number(layout.height)}"><use href="#shapes"/></svg><div></div>'
-        "</div></main>"
+    evidence = record.failure.evidence if record.failure is not None else None
+    blamed = evidence.hosts if evidence is not None else ()
+    heads = ""
+    for lane in layout.lanes:
+        style = ("client" if lane.client else "server") + " blamed" * (lane.name in blamed)
+        heads += f'<span class="{style}"><b>{_safe(clean(lane.name, 20))}</b><small></small></span>'
+    search = '<input type="search" placeholder="search (/)" aria-label="search"><output></output>'
+    legend = '<button data-key="?" title="marks and keys (?)">?</button>'
+    picture, card = _asset("diagram.svg"), _card(record, items, decisive)
+    return "".join(
+        (
+            f'<main class="stage"><nav class="bar scripted" hidden>{bar}<span class="spring"></span>{search}{legend}</nav>',
+            f'<div class="scroll" tabindex="0"><div class="heads">{heads}</div>{picture}{card}</div>',
+            '<div class="map scripted" hidden><svg preserveAspectRatio="none"><use href="#shapes"/></svg><div></div></div>',
+            f'{_asset("legend.html")}<div class="tip" hidden></div>',
+            "<noscript>A script draws the picture. Without one, killpoint replay FILE tells the run line by line.</noscript></main>",
+        )
     )
 
 
-def _side(lane: Lane) -> str:
-    return "client" if lane.client else "server"
-
-
-def _violation(record: Record, events: Sequence[TraceEvent]) -> int | None:
-    """Index of the event at which the first failing verdict fell: the decisive operation's end, or the last event named."""
-    evidence = record.failure.evidence if record.failure is not None else None
-    if evidence is None:
-        return None
-    last = evidence.operations[-1] if evidence.operations else None
-    ends = [event.index for event in events if event.kind == "complete" and event.detail.get("operation") == last]
-    named = [index for index in evidence.events if index <= (events[-1].index if events else -1)]
-    return next(iter([*ends, *named[-1:]]), None)
-
-
-# -- the table of events ----------------------------------------------------------------------------
-
-
-class _Words:
-    """Texts by number, each kept once."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-
-    def number(self, text: str) -> int:
-        return self.numbers.setdefault(text, len(self.numbers))
-
-
-def _table(
-    record: Record, events: Sequence[TraceEvent], layout: Layout, flights: Sequence[Arrow], types: Sequence[tuple[str, int]]
-) -> str:
-    """What the script needs to know of the events, as JSON that can stand in a script element.
-
-    One row per event: microseconds since the previous one, kind, lane, how many rows back its cause is (0: none), which list of
-    keys, and the texts under those keys.  A delivery does not repeat what its send says.
-    """
-    kinds, keys, texts = _Words(), _Words(), _Words()
-    lanes = {lane.name: place for place, lane in enumerate(layout.lanes)}
-    position = {event.index: place for place, event in enumerate(events)}
-    struck = {strike.index: {"what became of it": strike_text(strike)} for strike in record.strikes if strike.struck}
-    rows: list[list[int]] = []
-    clock = 0
-    for place, event in enumerate(events):
-        cause = position.get(event.cause, place) if event.cause is not None else place
-        detail = _shown(event, cause != place) | struck.get(event.index, {})
-        now = round(event.time * 1e6)
-        head = [now - clock, kinds.number(event.kind), lanes.get(event.host or "", -1), place - cause]
-        rows.append([*head, keys.number("\n".join(detail)), *(texts.number(text) for text in detail.values())])
-        clock = now
-    numbers = {name: place for place, (name, _) in enumerate(types)}
-    heights = [round(y * 10) for y in layout.y]
-    table = {
-        "lanes": [[lane.name, lane.x] for lane in layout.lanes],
-        "kinds": list(kinds.numbers),
-        "keys": [key.split("\n") if key else [] for key in keys.numbers],
-        "texts": list(texts.numbers),
-        "events": rows,
-        "y": [after - before for before, after in zip([0, *heights], heights, strict=False)],
-        "sends": [numbers[arrow.type] * 2 + arrow.routine for arrow in flights if not arrow.copy],
-        "shifts": list(_shifts(events)),
-        "width": layout.width,
-        "height": layout.height,
-        "left": layout.lanes[0].x - 30 if layout.lanes else 0,
-        "gutter": AXIS_WIDTH + 8,
-        "violation": _violation(record, events),
-    }
-    return msgspec.json.encode(table).decode("utf-8").replace("<", "\\u003c")
-
-
-def _shown(event: TraceEvent, caused: bool) -> dict[str, str]:
-    """What the panel shows of an event; for a delivery or a drop it looks the message up at its send."""
-    skipped = ("sender", "body", "sent") if caused and event.kind in ("deliver", "drop") else ()
-    detail: Mapping[str, Value] = event.detail
-    return {clean(key, 60): _lines(key, value) for key, value in detail.items() if key not in skipped and value not in (None, "")}
-
-
-def _lines(key: str, value: Value) -> str:
-    """A value as text; a traceback keeps its lines."""
-    if key == "traceback":
-        lines = value if isinstance(value, tuple) else str(value).split("\n")
-        return "\n".join(clean(str(line).rstrip(), 200) for line in lines[-40:])
-    return value_text(value)
-
-
-def _shifts(events: Iterable[TraceEvent]) -> Iterable[tuple[int, int]]:
-    """(position, index - position) wherever that difference changes."""
-    differences = ((place, event.index - place) for place, event in enumerate(events))
-    for _, group in groupby(differences, key=lambda pair: pair[1]):
-        yield next(group)
+def _card(record: Record, items: Sequence[Item], decisive: Item | None) -> str:
+    """What went wrong, where it went wrong."""
+    if record.failure is None or decisive is None:
+        return ""
+    return (
+        f'<section class="card scripted" hidden>{_verdict(record.failure, record, items, decisive)}'
+        '<p class="bearing" hidden>Faults in its past: </p></section>'
+    )

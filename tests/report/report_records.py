@@ -273,7 +273,7 @@ class Cluster:
         links = tuple((a, b) for a in side for b in rest) + tuple((b, a) for a in side for b in rest)
         cause = self.strike(fault, tuple(side))
         self.cut.update(links)
-        self.incident("cut", None, cause, links=links)
+        self.incident("cut", None, cause, links=links, inside=tuple(side))
 
         def heal() -> None:
             self.cut.difference_update(links)

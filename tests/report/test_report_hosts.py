@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
+import pytest
 from report_records import raft_record
 
-from killpoint.report.hosts import Span, spans, states_at
+from killpoint.report.hosts import Cut, cuts, spans, states_at
 from killpoint.sim.trace import TraceEvent
 
 BOTH = (("a", "b"), ("b", "a"))
@@ -40,14 +41,14 @@ def test_a_life_in_states() -> None:
 
 
 def test_a_life_in_spans() -> None:
-    found = spans(LIFE, [float(10 * i) for i in range(7)], 100.0, ("a",))
+    found = spans(LIFE, ("a",))
     assert [(span.kind, span.label or span.role, span.top, span.bottom) for span in found] == [
-        ("role", "", 0, 10),
-        ("paused", "paused", 20, 30),
-        ("role", "leader", 10, 40),
-        ("down", "down", 40, 50),
-        ("role", "", 50, 60),
-        ("down", "crashed", 60, 100),
+        ("role", "", 0, 1),
+        ("paused", "paused", 2, 3),
+        ("role", "leader", 1, 4),
+        ("down", "down", 4, 5),
+        ("role", "", 5, 6),
+        ("down", "crashed", 6, 7),
     ]
 
 
@@ -72,20 +73,62 @@ def test_the_calm_phase_heals_everything_and_late_heals_do_no_harm() -> None:
 def test_lanes_are_covered_without_gaps_or_overlaps() -> None:
     record = raft_record()
     assert record.trace is not None
-    y = [float(i) for i in range(len(record.trace))]
-    found = spans(record.trace, y, float(len(y)), record.hosts)
+    found = spans(record.trace, record.hosts)
     for host in record.hosts[:5]:
         track = sorted((s.top, s.bottom) for s in found if s.host == host and s.kind in ("role", "down"))
         assert all(before[1] == after[0] for before, after in pairwise(track))
-        assert track[-1][1] == len(y)
+        assert track[-1][1] == len(record.trace)
 
 
-def test_a_cut_is_one_span_whatever_else_the_host_does() -> None:
+INWARD = (("b", "a"), ("c", "a"))
+OUTWARD = (("a", "b"), ("a", "c"))
+
+
+@pytest.mark.parametrize(
+    ("links", "inside", "way", "words"),
+    [
+        (INWARD + OUTWARD, ("a",), "both", "no messages between a and b c"),
+        (INWARD, ("a",), "in", "nothing from b c reaches a"),
+        (OUTWARD, ("a",), "out", "nothing from a reaches b c"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_partition_has_an_inside_an_outside_and_a_direction(
+    links: tuple[tuple[str, str], ...], inside: tuple[str, ...], way: str, words: str, named: bool
+) -> None:
+    events = trace(
+        (0.1, "cut", None, {"links": links} | ({"inside": inside} if named else {})), (0.2, "heal", None, {"links": links})
+    )
+    (cut,) = cuts(events)
+    assert (cut.top, cut.bottom, cut.inside, cut.way) == (0, 1, inside, way)
+    assert sorted(cut.outside) == ["b", "c"]
+    assert cut.describe() == words
+
+
+def test_the_named_side_is_inside_even_if_it_is_the_larger_one() -> None:
+    (cut,) = cuts(trace((0.1, "cut", None, {"links": INWARD, "inside": ("b", "c")})))
+    assert cut == Cut(0, 1, ("b", "c"), ("a",), "out")
+
+
+def test_partitions_overlap_and_end_each_by_its_own_heal_or_all_with_the_calm_phase() -> None:
+    events = trace(
+        (0.1, "cut", None, {"links": BOTH, "inside": ("a",)}),
+        (0.2, "cut", None, {"links": BOTH[:1], "inside": ("a",)}),
+        (0.3, "cut", None, {"links": BOTH, "inside": ("b",)}),
+        (0.4, "heal", None, {"links": BOTH}),
+        (0.5, "heal", None, {"links": BOTH[:1]}),
+        (0.6, "calm", None, {}),
+        (0.7, "heal", None, {"links": BOTH}),
+    )
+    assert [(cut.top, cut.bottom) for cut in cuts(events)] == [(0, 3), (1, 4), (2, 5)]
+
+
+def test_a_partition_of_a_run_is_found_with_the_fault_that_made_it() -> None:
     record = raft_record()
     assert record.trace is not None
-    y = [float(i) for i in range(len(record.trace))]
-    cuts = [span for span in spans(record.trace, y, float(len(y)), record.hosts[:5]) if span.kind == "cut"]
-    assert sorted(span.host for span in cuts) == list(record.hosts[:5])
-    isolated = [span for span in cuts if span.weight == 1.0]
-    assert len(isolated) == 1
-    assert isinstance(isolated[0], Span)
+    (cut,) = cuts(record.trace)
+    strike = next(strike for strike in record.strikes if strike.fault == "partition")
+    assert cut.inside == strike.hosts
+    assert set(cut.inside + cut.outside) == set(record.hosts[:5])
+    assert record.trace[cut.top].cause == strike.index
+    assert record.trace[cut.bottom].kind == "heal"

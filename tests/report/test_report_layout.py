@@ -70,16 +70,24 @@ def test_texts_of_operations_never_overlap() -> None:
     assert all(below - above >= LABEL for above, below in pairwise(y[::2]))
 
 
-def test_ticks_rise_and_keep_their_distance() -> None:
-    record = raft_record()
-    assert record.trace is not None
-    ticks = arrange(record.trace, record.hosts, record.ended).ticks
-    assert all(a[0] < b[0] and b[1] - a[1] >= 54 for a, b in pairwise(ticks))
-    coarse = [tick for tick in ticks if tick[2] == 0]
-    assert all(b[1] - a[1] >= 640 for a, b in pairwise(coarse))
-    assert coarse
+def test_texts_of_faults_never_overlap() -> None:
+    trace = [event(i, i * 1e-6, "strike", None, None, fault="kill") for i in range(20)]
+    y = arrange(trace, (), 1.0).y
+    assert all(below - above >= 3 * LABEL for above, below in pairwise(y))
+
+
+def test_the_run_ends_below_its_last_event() -> None:
+    trace = [event(0, 0.0, "start", "a"), event(1, 0.1, "disk", "a", None, operation="fsync")]
+    early, late = arrange(trace, ("a",), 0.1), arrange(trace, ("a",), 5.0)
+    assert late.height > early.height > early.y[-1] == late.y[-1]
 
 
 def test_a_host_that_only_started_has_no_lane() -> None:
     trace = [event(0, 0.0, "start", "a"), event(1, 0.0, "start", "idle"), event(2, 0.1, "send", "a", None, to="a", body=1)]
     assert [lane.name for lane in arrange(trace, ("a", "idle"), 1.0).lanes] == ["a"]
+
+
+def test_who_calls_operations_is_a_client_and_stands_where_the_order_of_hosts_says() -> None:
+    trace = [event(0, 0.0, "invoke", "c", None, operation=1), event(1, 0.1, "send", "a", None, to="c", body=1)]
+    lanes = arrange(trace, ("a", "c"), 1.0).lanes
+    assert [(lane.name, lane.client) for lane in lanes] == [("a", False), ("c", True)]
