@@ -57,9 +57,9 @@ class IssuanceLedger(Specification):
         """See the table in this module's docstring."""
         assert isinstance(state, tuple)
         if call.function == "issue":
-            if not isinstance(call.argument, tuple) or len(call.argument) != 2:
-                raise SpecificationError(f"{self.name}: issue takes (request id, digest), not {render(call.argument)}")
-            return _place(state, "issue", call.argument[0], call.argument[1], call)
+            request = _request(call)
+            assert isinstance(call.argument, tuple)
+            return _place(state, "issue", request, call.argument[1], call)
         if call.function == "revoke":
             if _find(state, "issue", call.argument) is not None:
                 return _place(state, "revoke", call.argument, None, call)
@@ -146,7 +146,16 @@ def _seen(operations: Sequence[Operation]) -> tuple[tuple[Value, ...], dict[Valu
 
 
 def _request(call: Call) -> Value:
-    return call.argument[0] if call.function == "issue" and isinstance(call.argument, tuple) else call.argument
+    """The document that a call speaks of.
+
+    Raises:
+        SpecificationError: the argument of an issue has the wrong shape.
+    """
+    if call.function != "issue":
+        return call.argument
+    if not isinstance(call.argument, tuple) or len(call.argument) != 2:
+        raise SpecificationError(f"IssuanceLedger: issue takes (request id, digest), not {render(call.argument)}")
+    return call.argument[0]
 
 
 def _observe(log: tuple[Entry, ...], call: Call) -> State | Refusal:
