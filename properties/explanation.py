@@ -21,6 +21,10 @@ SHOWN = 6
 """How many operations of the order, and how many candidates, are shown."""
 
 
+TOO_LATE = "had returned before it began"
+"""What rules out every other order, where nothing else could come next: no more need be said."""
+
+
 class Explanation(NamedTuple):
     """A sentence, lines for a person, and the operations and events that they speak of, the decisive one last."""
 
@@ -31,13 +35,14 @@ class Explanation(NamedTuple):
 
 
 def explain(specification: Specification, deepest: Deepest, note: str = "") -> Explanation:
-    """The explanation of an unlinearizable history from the configuration that got furthest; `note` is added to it."""
+    """The explanation of an unlinearizable history from the configuration that got furthest; `note` is added where that helps."""
     stuck = deepest.stuck
     placed = deepest.placed[-SHOWN:]
     hidden = len(deepest.placed) - len(placed)
     others = [operation for operation in deepest.candidates if operation is not stuck]
     rows = [(operation, "") for operation in placed]
-    rows.append((stuck, f"cannot be placed: {_why(specification, deepest)}"))
+    why = _why(specification, deepest)
+    rows.append((stuck, f"cannot be placed: {why}"))
     rows += [(operation, _alternative(specification, deepest, operation)) for operation in others[:SHOWN]]
     answers = _Answers(specification, [operation for operation, _note in rows])
     lines = _table(rows, answers)
@@ -45,7 +50,7 @@ def explain(specification: Specification, deepest: Deepest, note: str = "") -> E
         lines.insert(0, f"(an order of {hidden} earlier operations, then)")
     if len(others) > SHOWN:
         lines.append(f"(and {len(others) - SHOWN} more that could come next, none of which leads on)")
-    if note:
+    if note and (others or not why.endswith(TOO_LATE)):
         lines.append(f"({note})")
     shown = [*placed, *others[:SHOWN], stuck]
     events = [event for operation in (*placed, stuck) for event in (operation.invoked, operation.completed) if event is not None]
@@ -103,7 +108,7 @@ def _why(specification: Specification, deepest: Deepest) -> str:
     if blamed is None:
         return f"{why}, as at the beginning"
     if blamed.completed is not None and blamed.completed < stuck.invoked:
-        return f"{why}; {_called(blamed)} of {blamed.process} had returned before it began"
+        return f"{why}; {_called(blamed)} of {blamed.process} {TOO_LATE}"
     return f"{why}, after {_called(blamed)} of {blamed.process}"
 
 

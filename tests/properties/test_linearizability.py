@@ -80,6 +80,18 @@ def test_a_read_that_returned_none_says_so_and_a_write_that_did_is_just_ok() -> 
     assert verdict.reason == "a read returned None, and no order of the operations explains it"
     assert [re.split(r" {3,}", line)[2] for line in lines_of(verdict)[:2]] == ["ok", "-> None"]
     assert "the register holds 1, not None" in lines_of(verdict)[1]
+    assert len(lines_of(verdict)) == 2, "whoever had returned before says it all"
+
+
+def test_where_no_operation_alone_is_to_blame_a_note_says_what_cannot_be() -> None:
+    history = [
+        operation(0, "write", 1, span=(0, 9)),
+        operation(1, "write", 2, span=(1, 10)),
+        operation(2, "read", None, 1, span=(2, 3)),
+        operation(3, "read", None, 2, span=(4, 5)),
+        operation(4, "read", None, 1, span=(6, 7)),
+    ]
+    assert lines_of(Linearizable(Register()).judge(history))[-1] == "(one value would have to be there before, during and after the other)"
 
 
 class Lookups(KeyValue):
