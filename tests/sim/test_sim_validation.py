@@ -110,7 +110,7 @@ class Ordinary(Sound):
     names = ("n1", "n2")
     key = "x"
     host = "n1"
-    rules = posts = defaults = call = ports = phrase = ("a", "b")
+    rules = posts = defaults = call = ports = ("a", "b")
     KEYS = HOSTS = CLIENTS = ("x", "y")
     _fault = faults.kills()
     minimum = 3
