@@ -9,7 +9,7 @@ The page holds words as HTML (verdict, schedule, legend), which are there withou
 (`diagram.py`), and a plain script that draws the table for the window it finds itself in.
 
 The page is a pure function of the record: same record, same bytes.  Nothing of a run is ever markup: texts are escaped, the table
-is JSON without a `<`, and the script builds what it shows from text nodes.  About 50 bytes per message, and 70 kB for the rest.
+is JSON without a `<`, and the script builds what it shows from text nodes.  About 50 bytes per message, and 75 kB for the rest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .wording import clean, event_text, seconds
 
 __all__ = ["MissingTraceError", "spacetime_fragment", "spacetime_html"]
 
-_SCRIPTS = ("run.js", "painter.js", "drawing.js", "page.js")
+_SCRIPTS = ("run.js", "text.js", "scenery.js", "drawing.js", "details.js", "page.js")
 
 
 class MissingTraceError(ValueError):

@@ -164,18 +164,10 @@ def test_everything_that_the_script_looks_for_is_on_the_page() -> None:
         name for found in re.findall(r'class="([^"]*)"', PAGE) for name in found.split()
     }
     assert set(wanted) <= present
-    marks = set(re.findall(r'use\(\w+, "(\w+)"', SCRIPTS)) | {
-        "kill",
-        "power",
-        "up",
-        "crash",
-        "exit",
-        "pause",
-        "play",
-        "bolt",
-        "dud",
-    }
-    assert marks <= set(re.findall(r'<g id="(\w+)"', PAGE))
+    marks = set(re.findall(r'<g id="(\w+)"', PAGE))
+    drawn = SCRIPTS[SCRIPTS.index("const MARKS = {") :]
+    assert set(re.findall(r'\["(\w+)", ', drawn[: drawn.index("};")])) <= marks
+    assert all(f'"{name}"' in SCRIPTS for name in marks)
 
 
 def test_every_button_and_every_key_of_the_legend_does_something() -> None:
