@@ -14,21 +14,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from ..properties.history import Value
-from ..sim.faults import AT_ONCE, CompromiseKey
+from ..sim.fault import ANY, Fault
+from ..sim.faults import AT_ONCE, CompromiseKey, Kill, PowerLoss
 from ..sim.noise import keyed_integer
 from ..sim.scenario import OperationSpec, Scenario, ScenarioError, unique
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
 from ..sim.validation import validated
+from .census import RUNS, Crossing, choose, watch
 from .pool import argument_pool
 
-__all__ = ["Draft", "generate"]
+__all__ = ["Draft", "crossings", "generate"]
 
-MAX_ACTIONS = 100
-_GENERIC_BOUNDARIES = ("disk", "disk:fsync", "send", "deliver")
+MAX_ACTIONS = 200
 
 
 class Arguments(Protocol):
@@ -53,7 +55,14 @@ class Draft:
     """
 
     def __init__(
-        self, scenario: type[Scenario], random: Random, *, seed: int, mutant: str | None = None, budget: str | None = None
+        self,
+        scenario: type[Scenario],
+        random: Random,
+        *,
+        seed: int,
+        mutant: str | None = None,
+        budget: str | None = None,
+        where: Sequence[Crossing] | None = None,
     ) -> None:
         self._scenario = scenario
         self._cast = scenario.cast()
@@ -79,42 +88,76 @@ class Draft:
         self._fault_gap = _log_uniform(random, 0.04, 0.8)
         self._at_boundary = random.choice([0.0, 0.5, 0.9, 0.9])
         self._span = _log_uniform(random, 1.0, 5.0)
-        # A siege: whoever holds the role is struck, again and again, mostly at the same few places.
-        roles = self._cast.roles
-        self._siege = random.choice([roles[0], roles[0], *roles[1:]]) if roles and random.random() < 0.4 else None
         self._stolen: set[str] = set()
-        self._boundaries = self._places(random, scenario)
         self._patience = random.choice([0.3, 1.5, 1.5])
         self._tempo = random.choice([0.1, 0.5, 1.0])
+        # As under a supervisor: messages to whoever died are still under way when it is back.
+        self._restarts_at_once = random.choice([0.0, 0.0, 0.5, 1.0])
         self._weights = [spec.weight * random.choice([0.25, 1.0, 1.0, 3.0]) for spec in self._operations]
         # Systems need a moment to start; faults during start-up are drawn too, but not always.
         self._first = random.choice([0.0, 0.4, 0.4])
+        self._role: str | None = None
+        self._crossings: Sequence[Crossing] = crossings(scenario) if where is None else where
+        if self._crossings and random.random() < 0.75:
+            self._besiege(random)
 
-    @staticmethod
-    def _places(random: Random, scenario: type[Scenario]) -> list[str]:
-        """The boundaries that this schedule's faults wait for: all, or a few that belong together.
+    def _besiege(self, random: Random) -> None:
+        """Strike at one part of the system, again and again, with one or two kinds of fault.
 
-        Kill points whose names begin alike ("raft-...") belong to one part of the system; bugs of a protocol need several
-        faults at a few places of that part, which a choice among all places would hardly ever line up.
+        Bugs of a protocol need several faults in a row at a few places, which faults scattered over all places hardly ever line up.
         """
-        groups: dict[str, list[str]] = {"": list(_GENERIC_BOUNDARIES)}
-        for name in scenario.killpoints:
-            groups.setdefault(name.partition("-")[0], []).append(name)
-        if random.random() < 0.25:
-            return [name for group in groups.values() for name in group]
-        (group,) = random.choices(list(groups.values()), [len(group) for group in groups.values()])
-        return random.sample(group, min(random.randint(1, 3), len(group)))
+        self._fault_gap = _log_uniform(random, 0.04, 0.2)
+        self._call_gap = _log_uniform(random, 0.1, 2.0)
+        self._span = _log_uniform(random, 5.0, 20.0)
+        self._patience = 1.5
+        crashes = [kind for kind in self._scenario.faults if kind[0] in ("kill", "power-loss")]
+        if crashes and random.random() < 0.6:
+            self._faults = random.sample(crashes, random.randint(1, len(crashes)))
+            self._restarts_at_once = random.choice([0.0, 0.5, 1.0])
+            self._narrow(random, 0.8, "sort", ["killpoint"])
+        else:
+            self._faults = random.sample(self._faults, min(random.choice([1, 2, 2]), len(self._faults)))
+        if self._cast.roles and random.random() < 0.5:
+            # Whoever holds the role is struck, wherever it is.
+            self._role = self._narrow(random, 1.0, "role", [self._cast.roles[0], *self._cast.roles])
+            self._forget("phase")
+            self._at_boundary = 0.9
+        else:
+            self._narrow(random, 1.0, "phase", self._scenario.phases)
+            if random.random() < 0.5:
+                self._narrow(random, 1.0, "role", sorted({crossing.role for crossing in self._crossings}))
+            else:
+                self._forget("role")
+            self._at_boundary = 0.5
+        # Kill points whose names begin alike ("raft-...") belong to one part of the system.
+        self._narrow(random, 0.8, "part", sorted({crossing.part for crossing in self._crossings}))
+        if random.random() < 0.4:
+            self._crossings = [choose(random, self._crossings) for _ in range(random.choice([1, 2, 3]))]
+
+    def _narrow(self, random: Random, probability: float, field: str, values: Sequence[str]) -> str | None:
+        """With some probability keep only the crossings that have one of the values there; which one, if there are such."""
+        if not values or random.random() >= probability:
+            return None
+        value = random.choice(values)
+        kept = [crossing for crossing in self._crossings if getattr(crossing, field) == value]
+        self._crossings = kept or self._crossings
+        return value
+
+    def _forget(self, field: str) -> None:
+        """Crossings that differ in this only are one."""
+        plain = [msgspec.structs.replace(crossing, **{field: ""}) for crossing in self._crossings]
+        self._crossings = list(dict.fromkeys(plain))
 
     @staticmethod
     def _noise(random: Random) -> Noise:
         def amount(least: float, most: float) -> float:
             return round(_log_uniform(random, least, most), 4) if random.random() < 0.5 else 0.0
 
-        if random.random() < 0.35:
+        if random.random() < 0.3:
             return Noise()
         return Noise(
             # Large latencies come close to time-outs, where messages of different elections meet.
-            latency=amount(0.1, 5.0) if random.random() < 0.5 else amount(10.0, 60.0),
+            latency=amount(0.1, 5.0) if random.random() < 0.5 else round(_log_uniform(random, 10.0, 60.0), 4),
             loss=amount(0.001, 0.1),
             duplicate=amount(0.001, 0.1),
             reorder=amount(0.001, 0.3),
@@ -154,26 +197,62 @@ class Draft:
             fault = draw(random, self._cast)
         if isinstance(fault, CompromiseKey):
             self._stolen.add(fault.issuer)
-        fault = msgspec.structs.replace(fault, duration=max(round(fault.duration * self._tempo, 4), AT_ONCE))
-        if self._siege is not None and hasattr(fault, "target"):
-            fault = msgspec.structs.replace(fault, target=self._siege)
-        if random.random() >= self._at_boundary:
+        duration = max(round(fault.duration * self._tempo, 4), AT_ONCE)
+        if isinstance(fault, Kill | PowerLoss) and random.random() < self._restarts_at_once:
+            duration = AT_ONCE
+        fault = msgspec.structs.replace(fault, duration=duration)
+        if self._role is not None and hasattr(fault, "target"):
+            fault = msgspec.structs.replace(fault, target=self._role)
+        if not self._crossings or random.random() >= self._at_boundary:
             return Inject(at, fault)
-        host = str(getattr(fault, "target", random.choice(self._cast.hosts)))
+        return self._at_a_crossing(at, fault, random)
+
+    def _at_a_crossing(self, at: float, fault: Fault, random: Random) -> Inject:
+        crossing = choose(random, self._crossings)
+        host = crossing.role or ANY
+        # Mostly whoever crosses is struck; sometimes somebody else is, at that moment.
+        if hasattr(fault, "target") and random.random() < 0.75:
+            fault = msgspec.structs.replace(fault, target=host)
+        phase = crossing.phase if random.random() < 0.8 else ""
         ordinal = 1 + min(int(random.expovariate(self._patience)), 40)
-        return Inject(at, fault, Boundary(host, random.choice(self._boundaries), ordinal))
+        return Inject(at, fault, Boundary(host, crossing.event, ordinal, phase))
 
 
 def _log_uniform(random: Random, least: float, most: float) -> float:
     return float(least * (most / least) ** random.random())
 
 
-def generate(scenario: type[Scenario], seed: int, number: int, *, mutant: str | None = None, budget: str | None = None) -> Schedule:
-    """The `number`-th schedule of a seed: a pure function of its arguments and of the scenario."""
+_censuses: WeakKeyDictionary[type[Scenario], tuple[Crossing, ...]] = WeakKeyDictionary()
+
+
+def crossings(scenario: type[Scenario]) -> tuple[Crossing, ...]:
+    """The census of a scenario, taken once: what the faults of a schedule may wait for."""
+    found = _censuses.get(scenario)
+    if found is None:
+        found = _censuses[scenario] = watch(scenario, [generate(scenario, 0, number, where=()) for number in range(RUNS)])
+    return found
+
+
+def generate(
+    scenario: type[Scenario],
+    seed: int,
+    number: int,
+    *,
+    mutant: str | None = None,
+    budget: str | None = None,
+    where: Sequence[Crossing] | None = None,
+) -> Schedule:
+    """The `number`-th schedule of a seed: a pure function of its arguments and of the scenario.
+
+    `where` is the census to use, by default the scenario's own.
+    """
     random = Random(keyed_integer(seed, "schedule", scenario.label(), number))
-    draft = Draft(scenario, random, seed=keyed_integer(seed, "noise", number) >> 1, mutant=mutant, budget=budget)
+    noise = keyed_integer(seed, "noise", number) >> 1
+    return _drawn(Draft(scenario, random, seed=noise, mutant=mutant, budget=budget, where=where), random)
+
+
+def _drawn(draft: Draft, random: Random) -> Schedule:
     actions: list[Action] = []
     while len(actions) < MAX_ACTIONS and (action := draft.next(random)) is not None:
         actions.append(action)
     return draft.header.replace(actions=tuple(actions))
-

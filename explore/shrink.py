@@ -221,7 +221,7 @@ class Shrinker:
                 continue
             pinned = action
             if isinstance(action, Inject) and action.boundary is not None and strike is not None:
-                pinned = Inject(strike.time, action.fault, Boundary(action.boundary.host, action.boundary.event))
+                pinned = Inject(strike.time, action.fault, msgspec.structs.replace(action.boundary, ordinal=1))
             kept.append((action, pinned))
         self._try(self._now.replace(actions=tuple(action for action, _ in kept)))
         self._try(self._now.replace(actions=tuple(sorted((pinned for _, pinned in kept), key=_time))))
@@ -329,8 +329,10 @@ class Shrinker:
         boundary = action.boundary
         if boundary is not None:
             yield Inject(action.at, action.fault)
+            if boundary.phase:
+                yield Inject(action.at, action.fault, msgspec.structs.replace(boundary, phase=""))
             for ordinal in range(1, min(boundary.ordinal, 4)):
-                yield Inject(action.at, action.fault, Boundary(boundary.host, boundary.event, ordinal))
+                yield Inject(action.at, action.fault, msgspec.structs.replace(boundary, ordinal=ordinal))
         for fault in _simpler_faults(action.fault):
             yield Inject(action.at, fault, boundary)
 

@@ -142,6 +142,7 @@ def action_text(action: Action, *, at_length: bool = False) -> tuple[str, str]:
         return what, length
     boundary = action.boundary
     where = f"at the {_ordinal(boundary.ordinal)} {boundary.event} of {boundary.host}"
+    where += f" in phase {boundary.phase}" if boundary.phase else ""
     return what, clean(" ".join(filter(None, (where, length))), 100)
 
 

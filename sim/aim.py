@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .chronicle import Chronicle
+from .fault import ANY
 
 if TYPE_CHECKING:
     from .machine import Armed, Machine
@@ -24,10 +25,10 @@ class Aim(Chronicle):
         """The live machine that a target means: by name, or the holder of a role such as `leader`; None if there is none.
 
         A role's holder is the live host that last observed that role: the one whose boundary crossing made the fault strike, if it
-        is one of them, else the one with the highest term, then by name.
+        is one of them, else the one with the highest term, then by name.  `any` is the host at whose boundary the fault strikes.
         """
         machine = self.machines.get(target)
-        if machine is None and self.crossing is not None and self.crossing.observed.get("role") == target:
+        if machine is None and self.crossing is not None and target in (ANY, self.crossing.observed.get("role")):
             machine = self.crossing
         if machine is not None:
             return machine if machine.alive else None
@@ -37,16 +38,16 @@ class Aim(Chronicle):
     def cross(self, machine: Machine, *events: str) -> None:
         """A host with armed actions crosses a boundary."""
         ready: Armed | None = None
-        for armed in machine.armed:
-            if armed.event in events and armed.role in (None, machine.observed.get("role")):
-                armed.remaining -= 1
-                if armed.remaining <= 0 and ready is None:
-                    ready = armed
+        for event in events:
+            for armed in machine.armed.get(event, ()):
+                if armed.counts(machine):
+                    armed.remaining -= 1
+                    if armed.remaining <= 0 and (ready is None or armed.number < ready.number):
+                        ready = armed
         if ready is not None:
             # One strike per crossing: others that are due wait for the next, so that several make a series and not a heap.
             for other in self.machines.values():
-                if ready in other.armed:
-                    other.armed.remove(ready)
+                other.disarm(ready)
             outer, self.crossing = self.crossing, machine
             try:
                 ready.strike()

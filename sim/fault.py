@@ -18,7 +18,11 @@ import msgspec
 if TYPE_CHECKING:
     from .world import World
 
-__all__ = ["Fault", "FaultOutcome"]
+__all__ = ["ANY", "Fault", "FaultOutcome"]
+
+
+ANY = "any"
+"""As the host of a boundary: any host of the system.  As the target of a fault that waits there: the host that crosses it."""
 
 
 class FaultOutcome(msgspec.Struct, frozen=True):

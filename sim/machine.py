@@ -44,15 +44,23 @@ class Armed:
     """An action that waits for a boundary: strikes at the `remaining`-th crossing of `event` from now.
 
     With a `role`, crossings count only of the host that holds it at that moment; such an action waits on every host at once.
+    With a `phase`, they count only while the host is in it.  `number` is the order of arming.
     """
 
-    __slots__ = ("event", "remaining", "role", "strike")
+    __slots__ = ("event", "number", "phase", "remaining", "role", "strike")
 
-    def __init__(self, event: str, role: str | None, remaining: int, strike: Callable[[], None]) -> None:
+    def __init__(self, number: int, event: str, role: str | None, phase: str, remaining: int, strike: Callable[[], None]) -> None:
+        self.number = number
         self.event = event
         self.role = role
+        self.phase = phase
         self.remaining = remaining
         self.strike = strike
+
+    def counts(self, machine: Machine) -> bool:
+        """True if a machine that crosses the boundary now is what this waits for."""
+        observed = machine.observed
+        return (self.role is None or self.role == observed.get("role")) and (not self.phase or self.phase == observed.get("phase"))
 
 
 class Machine:
@@ -73,7 +81,7 @@ class Machine:
         self.observed: dict[str, Value] = {}
         self.held: deque[Delivery] = deque()
         self.crossings: dict[str, int] = {}
-        self.armed: list[Armed] = []
+        self.armed: dict[str, list[Armed]] = {}
         self.wake_at = inf
         self.deadline = -inf
         self.wake_ticket = 0
@@ -106,6 +114,18 @@ class Machine:
             await running
 
         self.engine = Engine(main, HostClock(world))
+
+    def arm(self, armed: Armed) -> None:
+        """Let an action wait for a boundary of this machine."""
+        self.armed.setdefault(armed.event, []).append(armed)
+
+    def disarm(self, armed: Armed) -> None:
+        """Let it wait no more, if it does."""
+        waiting = self.armed.get(armed.event, [])
+        if armed in waiting:
+            waiting.remove(armed)
+            if not waiting:
+                del self.armed[armed.event]
 
     def count(self, event: str) -> None:
         """Count a crossing of a named boundary (kill points and disk operations by name)."""

@@ -139,8 +139,9 @@ class Scenario:
 
     `hosts`: programs by host name.  `clients`: how many client hosts (c1, c2, ...).  `outsiders`: hosts that are neither.
     `faults`: a mix, see `faults.py`.  `properties`: what must hold.  `liveness`: what must hold besides, in quorum-safe runs.
-    `roles`: roles that hosts observe and faults may aim at.  `keys`: keys that can be stolen.  `killpoints`: kill points that
-    actions may wait for.  `tolerates`: how many system hosts may be impaired at once (default: a minority).
+    `roles`: roles that hosts observe and faults may aim at.  `phases`: likewise phases, in which faults may strike.  `keys`: keys
+    that can be stolen.  `killpoints`: kill points that actions may wait for (if there are none, those that are seen).
+    `tolerates`: how many system hosts may be impaired at once (default: a minority).
     `settings`: parameters of a run with the values to draw from, the simplest first.  `calm`: virtual seconds between the end of
     the faults and the final operations.  `mutants`: planted bugs by name, each a subclass, as `module:ClassName` (see `planted`).
     `minimal`: of a planted bug, how many actions its shortest known trigger has.
@@ -154,6 +155,7 @@ class Scenario:
     properties: Sequence[Property] = ()
     liveness: Sequence[Property] = ()
     roles: ClassVar[Sequence[str]] = ()
+    phases: ClassVar[Sequence[str]] = ()
     keys: ClassVar[Sequence[str]] = ()
     killpoints: ClassVar[Sequence[str]] = ()
     tolerates: ClassVar[int | None] = None

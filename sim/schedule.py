@@ -98,12 +98,14 @@ class Boundary(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     """The n-th crossing of a kind by a host, counted from when the action is armed (the first is 1).
 
     `event` is `send`, `deliver`, `disk`, `disk:fsync` (any disk operation by name) or the name of a kill point.
-    `host` is a host's name, or a role such as `leader`: then crossings count of whoever holds the role when it crosses.
+    `host` is a host's name, or a role such as `leader`: then crossings count of whoever holds the role when it crosses, or
+    `any` host of the system.  With a `phase`, they count only while the host observes itself in that phase, such as `election`.
     """
 
     host: str
     event: str
     ordinal: int = 1
+    phase: str = ""
 
 
 class Call(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled
 from ..properties.common import NoCrash
 from ..properties.history import Complete, History, Invoke, Outcome, Value
 from ..properties.verdict import Property, Status, Verdict
+from .fault import ANY
 from .machine import Armed, Machine
 from .noise import NoiseSource
 from .payload import encode_recorded
@@ -246,9 +247,10 @@ class Session:
             del self._waiting[number]
             self._strike(number, action)
 
-        armed = Armed(boundary.event, None if machine is not None else boundary.host, max(boundary.ordinal, 1), strike)
+        role = None if machine is not None or boundary.host == ANY else boundary.host
+        armed = Armed(number, boundary.event, role, boundary.phase, max(boundary.ordinal, 1), strike)
         for machine in machines:
-            machine.armed.append(armed)
+            machine.arm(armed)
 
     # -- clients ----------------------------------------------------------------------------------
 

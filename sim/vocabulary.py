@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from .fault import ANY
 from .schedule import Action, Call, DiskNoise, MessageNoise, Override, Schedule, TaskNoise
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _of_action(action: Action, scenario: type[Scenario], hosts: Mapping[str, Non
             takes = ", ".join(spec.arguments) or "no arguments"
             yield f"operation {spec.name} takes {takes}, not {', '.join(sorted(action.arguments)) or 'none'}"
         return
-    targets = dict.fromkeys((*hosts, *scenario.roles))
+    targets = dict.fromkeys((*hosts, *scenario.roles, *([ANY] if action.boundary is not None else [])))
     aims = [getattr(action.fault, "target", None), action.boundary.host if action.boundary is not None else None]
     for target in aims:
         if target is not None and target not in targets:
@@ -56,6 +57,8 @@ def _of_action(action: Action, scenario: type[Scenario], hosts: Mapping[str, Non
         events = dict.fromkeys(("send", "deliver", "disk", *scenario.killpoints))
         if action.boundary.event not in events and not action.boundary.event.startswith("disk:"):
             yield f"there is no boundary {action.boundary.event!r}{_have(events)}, and disk:fsync, disk:write, ..."
+    if action.boundary is not None and action.boundary.phase and scenario.phases and action.boundary.phase not in scenario.phases:
+        yield f"there is no phase {action.boundary.phase!r}{_have(dict.fromkeys(scenario.phases))}"
     key = getattr(action.fault, "issuer", None)
     if key is not None and key not in scenario.keys:
         yield f"there is no key {key!r}{_have(dict.fromkeys(scenario.keys))}"

@@ -51,6 +51,7 @@ class CivicTrust(Scenario):
     outsiders: Mapping[str, Program] = {"mallory": mallory, "operator": operator}
     faults = faults.kills() | faults.power_losses() | faults.pauses() | faults.partitions() | faults.key_compromise()
     roles = ("leader", "candidate", "follower")
+    phases = ("recovery", "election", "commit", "idle")
     keys = ISSUERS
     mutants = planted(
         "killpoint.model.civictrust.mutants",

@@ -59,7 +59,7 @@ def test_faults_wait_for_times_in_some_schedules_and_for_boundaries_in_others() 
     faults = [a for number in range(MANY) for a in generate(Rough, 5, number).actions if isinstance(a, Inject)]
     waiting = [a for a in faults if a.boundary is not None]
     assert 0.2 < len(waiting) / len(faults) < 0.8
-    assert {"before-answer", "disk", "send"} <= {a.boundary.event for a in waiting if a.boundary is not None}
+    assert {"before-answer", "deliver", "send"} <= {a.boundary.event for a in waiting if a.boundary is not None}
 
 
 def test_unique_arguments_never_repeat_within_a_schedule() -> None:

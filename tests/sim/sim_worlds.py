@@ -39,7 +39,7 @@ def open_world(*programs, noise=None, overrides=(), seed=0, keep=False, boot=Tru
 def at_boundary(world, host, event, strike, ordinal=1):
     """Call `strike` when a host next crosses a boundary."""
     machine = world.machines[host]
-    machine.armed.append(Armed(event, None, ordinal, strike))
+    machine.arm(Armed(0, event, None, "", ordinal, strike))
 
 
 async def idle(host):

@@ -203,4 +203,4 @@ def test_generated_schedules_only_name_what_the_scenario_has():
     for number in range(30):
         for action in generate(Register, 3, number).actions:
             target = getattr(getattr(action, "fault", None), "target", None)
-            assert target in (None, "n1", "n2", "n3", "leader")
+            assert target in (None, "any", "n1", "n2", "n3", "leader")

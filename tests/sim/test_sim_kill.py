@@ -331,9 +331,9 @@ def test_a_role_is_struck_at_its_holders_boundary():
             struck.append((world.now, world.resolve("leader").name))
             world.kill(world.resolve("leader"))
 
-        armed = Armed("tick", "leader", 3, strike)
+        armed = Armed(0, "tick", "leader", "", 3, strike)
         for machine in world.machines.values():
-            machine.armed.append(armed)
+            machine.arm(armed)
         world.advance(1)
         assert struck == [(pytest.approx(0.3), "n2")]
         assert [machine.alive for machine in world.machines.values()] == [True, False, True]
