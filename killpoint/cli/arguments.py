@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,7 +35,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """
     parser = _Parser(prog="killpoint", description="Break a simulated cluster until a property fails, and say why.", epilog=_CODES)
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _explore(commands.add_parser("explore", help="run schedule after schedule until a property fails", epilog=_CODES))
     _replay(commands.add_parser("replay", help="run a saved schedule again and look at it", epilog=_CODES))
     _check(commands.add_parser("check", help="decide whether a recorded history is linearizable", epilog=_CODES))
@@ -44,7 +45,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     mutants.add_argument("scenario", nargs="?", metavar="SCENARIO", help="only of this scenario")
     for command in (scenarios, mutants):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.error(f"a command is missing: {', '.join(commands.choices)}")
+    return options
 
 
 def _explore(command: argparse.ArgumentParser) -> None:
@@ -97,27 +101,29 @@ class _Version(argparse.Action):
         parser.exit(0)
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
 def _integer(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if not -(2**63) <= value < 2**63:
         raise argparse.ArgumentTypeError(f"{text} does not fit into 64 bits")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return value
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
-    return value
-
-
-# argparse names the type in "invalid ... value".
-_integer.__name__ = _count.__name__ = "integer"
-_seconds.__name__ = "seconds"
+    with suppress(ValueError):
+        if float(text) > 0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")

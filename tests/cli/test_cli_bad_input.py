@@ -128,16 +128,16 @@ def test_a_history_that_cannot_have_happened_is_refused(killpoint: Killpoint, li
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "the following arguments are required: COMMAND"),
+        ((), "a command is missing: explore, replay, check, determinism, scenarios, mutants"),
         (("dance",), "invalid choice: 'dance'"),
         (("explore",), "the following arguments are required: SCENARIO"),
-        (("explore", REGISTER, "--seed", "x"), "invalid integer value: 'x'"),
+        (("explore", REGISTER, "--seed", "x"), "argument --seed: 'x' is no whole number"),
         (("explore", REGISTER, "--seed", str(2**64)), "does not fit into 64 bits"),
         (("explore", REGISTER, "--examples", "-3"), "-3 is negative"),
         (("explore", REGISTER, "--examples", "5", "--start", "5"), "--start 5 leaves nothing to run"),
         (("explore", REGISTER, "--examples", "0"), "--examples 0 leaves nothing to run: give the number of schedules, at least 1"),
         (("explore", REGISTER, "--examples", "-1"), "-1 is negative"),
-        (("explore", REGISTER, "--seed", "abc"), "invalid integer value: 'abc'"),
+        (("explore", REGISTER, "--seed", "abc"), "argument --seed: 'abc' is no whole number"),
         (("explore", REGISTER, "--out", "/proc/killpoint"), "--out: the folder /proc/killpoint cannot be written to: "),
         (("explore", REGISTER, "--budget", "none"), "invalid choice: 'none'"),
         (("explore", REGISTER, "--mutant", "lazy"), "ReplicatedRegister has no mutant 'lazy'; it has none"),
@@ -155,6 +155,7 @@ def test_a_history_that_cannot_have_happened_is_refused(killpoint: Killpoint, li
         (("check", "nowhere.edn"), "nowhere.edn cannot be read: No such file or directory"),
         (("check", "nowhere.edn", "--model", "abacus"), "nowhere.edn cannot be read: No such file or directory"),
         (("check", "replicated_register.py", "--model", "abacus"), "there is no model 'abacus': choose one of "),
+        (("check", "x", "--timeout", "soon"), "soon is no positive number of seconds"),
         (("check", "x", "--timeout", "0"), "0 is no positive number of seconds"),
     ],
 )
