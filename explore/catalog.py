@@ -43,7 +43,7 @@ def find_scenario(reference: str) -> type[Scenario]:
     except UnknownScenarioError:
         raise
     except Exception as error:  # a module may raise anything while it is imported
-        ours = (__file__, "<frozen")
+        ours = (__file__, importlib.__file__, "<frozen")
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
         where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
         said = f"{type(error).__name__}: {error}{where}"

@@ -25,8 +25,11 @@ from typing import IO, Self
 
 import msgspec
 
+from .catalog import find_scenario
+from .census import Crossing
 from .confirm import fresh_environment
 from .digests import Answer, Event, Request
+from .generate import crossings
 
 __all__ = ["DeterminismReport", "Divergence", "WorkerError", "check_determinism"]
 
@@ -127,9 +130,10 @@ class _Question(msgspec.Struct, frozen=True):
     seed: int
     mutant: str | None
     numbers: tuple[int, ...]
+    census: tuple[Crossing, ...]
 
     def request(self, numbers: Sequence[int], *, unlike: bool = False, traced: int | None = None) -> Request:
-        return Request(self.scenario, self.seed, tuple(numbers), self.mutant, unlike, traced)
+        return Request(self.scenario, self.seed, tuple(numbers), self.mutant, unlike, traced, self.census)
 
     def last_answer(self, numbers: Sequence[int], hash_seed: int, *, unlike: bool = False) -> Answer:
         """Run schedules in a fresh process, with a trace of the last."""
@@ -157,9 +161,10 @@ def check_determinism(
     is asked several times a second.
 
     Raises:
+        ScenarioError: there is no such scenario.
         WorkerError: a process ended with an error.
     """
-    question = _Question(scenario, seed, mutant, tuple(range(first, first + schedules)))
+    question = _Question(scenario, seed, mutant, tuple(range(first, first + schedules)), crossings(find_scenario(scenario)))
     answers: tuple[dict[int, Answer], dict[int, Answer]] = ({}, {})
     differing: list[int] = []
     backwards = question.numbers[::-1]

@@ -26,13 +26,18 @@ from ..sim.scenario import Scenario
 from ..sim.session import run
 from .campaign import COLLECT_EVERY
 from .catalog import find_scenario
+from .census import Crossing
 from .generate import generate
 
 __all__ = ["Answer", "Event", "Request"]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Which schedules to run, in which order; `traced` is the one of which to send every event."""
+    """Which schedules to run, in which order; `traced` is the one of which to send every event.
+
+    The census that schedules are drawn with comes with the request: what is compared are runs of the same schedules, also where a
+    census would differ.
+    """
 
     scenario: str
     seed: int
@@ -40,6 +45,7 @@ class Request(msgspec.Struct, frozen=True):
     mutant: str | None = None
     unlike: bool = False
     traced: int | None = None
+    census: tuple[Crossing, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -76,7 +82,7 @@ def main(source: TextIO, answers: TextIO) -> None:
     gc.collect()
     gc.freeze()
     for done, number in enumerate(request.numbers):
-        schedule = generate(scenario, request.seed, number, mutant=request.mutant).replace(scenario=request.scenario)
+        schedule = generate(scenario, request.seed, number, mutant=request.mutant, where=request.census).replace(scenario=request.scenario)
         traced = number == request.traced
         record = run(schedule, scenario, trace=traced)
         answer = Answer(number, record.digest, crc32(repr(schedule).encode()))

@@ -43,7 +43,8 @@ class Finding(msgspec.Struct, frozen=True):
         schedule = record.schedule
         lines = failing_lines(record)
         lines.append(
-            f"Shrunk from {shrunk.before} actions to {shrunk.actions} ({shrunk.runs} runs, {self.seconds:.1f} s), "
+            f"Shrunk from {shrunk.before} actions to {shrunk.actions} ({shrunk.runs} runs, {self.seconds:.1f} s"
+            f"{'; ended early, since each takes long' if shrunk.cut_short else ''}), "
             f"{self.confirmation.words}; {noise_text(schedule.noise)}; seed {schedule.seed}:"
         )
         lines += schedule_lines(schedule, record.strikes)
@@ -57,7 +58,8 @@ def expected(scenario: type[Scenario]) -> Tally:
     tally = Tally()
     # What a mix calls itself need not be what its faults are called; one draw tells.
     kinds = [draw(Random(0), scenario.cast()).kind() for _, draw in scenario.faults]
-    tally.expect(faults=kinds, functions=[s.name for s in scenario.operations().values() if s.weight > 0 or s.final])
+    functions = [spec.name for spec in scenario.operations().values() if spec.weight > 0 or spec.final]
+    tally.expect(faults=kinds, functions=functions, hosts=scenario.hosts)
     return tally
 
 

@@ -36,8 +36,9 @@ from ..report.text import noise_text, schedule_lines
 from ..sim import codec
 from ..sim.noise import keyed_integer
 from ..sim.record import Record
-from ..sim.scenario import Scenario
+from ..sim.scenario import Scenario, ScenarioError
 from ..sim.session import Session, run
+from ..sim.validation import validated
 from .catalog import reference_to
 from .finding import expected, failing_lines, found
 from .generate import MAX_ACTIONS, Draft, pooled
@@ -158,9 +159,11 @@ def machine(
     either.  `examples` overrides how many schedules the chosen profile runs.
 
     Raises:
-        ScenarioError: there is no such mutant.
+        ScenarioError: there is no such mutant, or something in the scenario is wrong.
     """
-    scenario.mutant(mutant)
+    problem = validated(scenario.mutant(mutant))
+    if problem is not None:
+        raise ScenarioError(problem)
     name = scenario.__name__
     body: dict[str, object] = {
         "scenario": scenario,

@@ -20,7 +20,8 @@ Passes, repeated until none makes progress:
    fewer clients, shorter and rounder durations.
 7. **earlier and rounder times**, all together, then one by one.
 
-`budget` bounds the number of runs.  The result never depends on how fast the machine is.
+`budget` bounds the number of runs, and `SLOW_RUNS` those that hang until the watchdog ends them or flood until their events are used
+up, since the answer is wanted soon.  The result never depends on how fast the machine is.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ BUDGET = 600
 FIRST_VARIANTS, LATER_VARIANTS = 120, 16
 """How many quiet variants are tried where noise seems to matter: while the schedule is whole, and each time after that."""
 
+SLOW, SLOW_RUNS = ("crash:NeverYields", "crash:Flood"), 2
+"""Kinds of evidence that take ten seconds and more to come by, and how many runs may end with one."""
+
 ANCHORS = 4
 """How many boundaries before a strike are tried as its anchor."""
 
@@ -57,11 +61,15 @@ _Item = TypeVar("_Item")
 
 
 class Shrunk(msgspec.Struct, frozen=True):
-    """What shrinking made of a failure: the record of the smallest failing schedule, and how many runs it took."""
+    """What shrinking made of a failure: the record of the smallest failing schedule, and how many runs it took.
+
+    `cut_short` says that it ended early, because its runs hang or flood.
+    """
 
     record: Record
     runs: int
     before: int
+    cut_short: bool = False
 
     @property
     def schedule(self) -> Schedule:
@@ -102,6 +110,7 @@ class Shrinker:
         self._seen: set[str] = set()
         self._variants_left = FIRST_VARIANTS
         self._traced: tuple[Schedule, Sequence[TraceEvent]] | None = None
+        self._slow_left = SLOW_RUNS
         self._before = len(record.schedule.actions)
         self.best = record
         self.runs = 0
@@ -126,7 +135,7 @@ class Shrinker:
                     break
         except _Spent:
             pass
-        return Shrunk(self.best, self.runs, self._before)
+        return Shrunk(self.best, self.runs, self._before, self._slow_left <= 0)
 
     # -- trying -----------------------------------------------------------------------------------
 
@@ -142,11 +151,12 @@ class Shrinker:
         if name in self._seen:
             return False
         self._seen.add(name)
-        if self.runs >= self._budget or self._stop():
+        if self._stop():
             raise _Spent
-        self.runs += 1
+        self._spend()
         record = run(candidate, self._scenario)
         self._each()
+        self._slow_left -= record.failure is not None and record.failure.signature[1] in SLOW
         if record.failure is None or record.failure.signature != self._signature:
             return False
         self.best = record
@@ -154,7 +164,7 @@ class Shrinker:
 
     def _spend(self) -> None:
         """Account for one run."""
-        if self.runs >= self._budget:
+        if self.runs >= self._budget or self._slow_left <= 0:
             raise _Spent
         self.runs += 1
 

@@ -82,8 +82,7 @@ class Drive:
         self._rang = True
         world = self._world
         if not world.stopped:
-            message = "the host computed for seconds of real time without awaiting anything"
-            world.crash(alarm.machine, "NeverYields", message, alarm.where, ())
+            world.crash(alarm.machine, "NeverYields", watchdog.complaint(), alarm.where, ())
             world.stopped = True
 
     @staticmethod

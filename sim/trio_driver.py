@@ -269,7 +269,8 @@ class Engine:
             timeout = send(_NO_EVENTS)
             if timeout > 0.0:
                 return timeout
-        raise LivelockError
+        busy = f"the host went {_MAX_TICKS:,} times round its event loop at one moment of virtual time"
+        raise LivelockError(f"{busy}: a sleep or a message must come between")
 
     def next_deadline(self) -> float:
         """When the next slice is due, in the host's seconds: at once, at a deadline, or when it was idle for long enough."""

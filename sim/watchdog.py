@@ -140,6 +140,11 @@ class Watchdog:
                 continue  # it was raised just now, here
             return alarm
 
+    def complaint(self) -> str:
+        """What to say of a host that was broken off: the limit, and how to set another."""
+        how = "the environment variable KILLPOINT_WATCHDOG sets another limit in seconds, 0 none"
+        return f"the host computed for {self.limit:g} s of real time without awaiting anything; {how}"
+
     def _patrol(self) -> None:
         while True:
             seconds = INSIST if self.alarmed else max(min(self.limit / 4, 1.0), 0.01)

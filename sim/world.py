@@ -171,8 +171,8 @@ class World(Aim):
     def _give_up(self) -> None:
         busiest = max(self.machines.values(), key=lambda machine: (machine.sends + machine.wake_ticket, machine.name))
         where = busiest.engine.where() if busiest.engine is not None else ""
-        message = f"more than {MAX_EVENTS} events in one run; {busiest.name} sent and slept most"
-        self.crash(busiest, "LivelockError", message, where, ())
+        message = f"the run was ended after {MAX_EVENTS:,} events: something floods; {busiest.name} sent and slept most"
+        self.crash(busiest, "Flood", message, where, ())
         self.stopped = True
 
     def look_at(self, time: float, look: Callable[[], None]) -> None:
@@ -276,7 +276,7 @@ class World(Aim):
         self.running = None
         cause = self.drive.culprit(error.__cause__ or error)
         if isinstance(error, LivelockError):
-            self.crash(machine, "LivelockError", "the host is busy without ever waiting", engine.where(), ())
+            self.crash(machine, "LivelockError", str(error), engine.where(), ())
         elif not self.drive.check():
             if isinstance(cause, KeyboardInterrupt | NeverYieldsError):
                 raise cause

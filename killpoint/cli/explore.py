@@ -33,7 +33,6 @@ class _Campaign:
         self.options = options
         self.scenario = scenario
         self.tally = expected(scenario)
-        self.tally.expect(hosts=scenario.hosts)
         self.next: int = options.start
         self._progress = progress
         self._pulse = Pulse(quiet=options.json)

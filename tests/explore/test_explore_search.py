@@ -8,11 +8,13 @@ import pytest
 from explore_scenarios import Forgetful, OneServer
 from replicated_register import ReplicatedRegister
 
+from killpoint import Host
 from killpoint.explore.campaign import search
 from killpoint.explore.shrink import Shrinker, shrink
 from killpoint.sim.record import Record
 from killpoint.sim.schedule import Call
 from killpoint.sim.session import run
+from killpoint.sim.watchdog import watchdog
 
 
 def first_failure(seed: int) -> Record:
@@ -109,3 +111,33 @@ def test_a_kill_that_loses_a_write_shrinks_to_write_kill_read() -> None:
     kinds = [action.operation if isinstance(action, Call) else action.fault.kind() for action in schedule.actions]
     assert kinds == ["write", "kill", "read"]
     assert {action.client for action in schedule.actions if isinstance(action, Call)} == {"c1"}
+
+
+async def computes_once_told(host: Host) -> None:
+    while True:
+        message = await host.receive()
+        while message.body == ("write", 5):
+            pass
+        message.reply(None)
+
+
+def test_shrinking_a_host_that_hangs_hangs_twice_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "limit", 0.1)
+    hanging = type("Hanging", (OneServer,), {"hosts": {"n1": computes_once_told}, "properties": ()})
+    record = search(hanging, seed=0, examples=50)
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.signature == ("NoCrash", "crash:NeverYields")
+    hung = 0
+    shrinker = Shrinker(hanging, record, budget=600)
+    monkeypatch.setattr("killpoint.explore.shrink.run", lambda *given, **named: counted(run(*given, **named)))
+
+    def counted(record: Record) -> Record:
+        nonlocal hung
+        hung += record.failure is not None
+        return record
+
+    shrunk = shrinker.shrink()
+    assert hung == 2
+    assert shrunk.cut_short
+    assert shrunk.actions < len(record.schedule.actions)

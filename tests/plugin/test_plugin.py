@@ -133,11 +133,11 @@ def test_who_runs_only_some_tests_hears_nothing_of_schedules_that_others_may_rep
     assert never_replayed(project.runpytest_inprocess("-k", "something_else")) == []
 
 
-def test_a_scenario_with_a_slip_fails_its_test_with_one_sentence(project: pytest.Pytester) -> None:
+def test_a_scenario_with_a_slip_is_refused_where_its_machine_is_made(project: pytest.Pytester) -> None:
     slip = "class Slip(ReplicatedRegister):\n    fault = ReplicatedRegister.faults\n\nTestRegister"
     project.makepyfile(test_example=EXAMPLE.replace("TestRegister", slip).replace("machine(ReplicatedRegister)", "machine(Slip)"))
     result = project.runpytest_inprocess("-k", "invariants")
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(errors=1)
     assert "Slip: `fault` means nothing to a scenario: did you mean `faults`?" in result.stdout.str()
     assert "validation.py" not in result.stdout.str()
 

@@ -89,6 +89,16 @@ def test_a_host_that_never_yields_is_named_with_its_line(impatient, program):
         assert world.machines["n1"].observed["heard"] > 10
 
 
+def test_whoever_was_broken_off_is_told_the_limit_and_how_to_set_another(impatient):
+    with open_world(computes) as world:
+        world.advance(1)
+        (crash,) = [event for event in world.history if isinstance(event, Incident) and event.kind == "crash"]
+    assert crash.detail["message"] == (
+        "the host computed for 0.1 s of real time without awaiting anything; "
+        "the environment variable KILLPOINT_WATCHDOG sets another limit in seconds, 0 none"
+    )
+
+
 def test_the_line_of_an_endless_loop(impatient):
     with open_world(computes) as world:
         world.advance(1)
@@ -186,7 +196,7 @@ def test_a_flood_of_events_stops_the_run_and_names_the_host(monkeypatch, program
     with open_world(idle, program) as world:
         world.advance(3600)
         host, error, where = crash_of(world)
-        assert (host, error) == ("n2", "LivelockError")
+        assert (host, error) == ("n2", "Flood")
         assert where.endswith(f"in {program.__name__}")
         assert world.stopped
         assert world.now < 3600
