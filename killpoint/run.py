@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from html import escape
 from math import isfinite
 from pathlib import Path
@@ -17,13 +18,14 @@ import msgspec
 
 from .explore.catalog import UnknownScenarioError, find_scenario
 from .properties.graph import causal_past, causal_words, history_graph
-from .properties.history import History, Value, render
+from .properties.history import History, Outcome, Value, render
 from .properties.verdict import Verdict
 from .report.spacetime import spacetime_fragment, spacetime_html
 from .report.text import operations_table, schedule_lines, timeline_lines, verdict_lines
 from .report.wording import instant
 from .sim import codec
 from .sim.codec import Failure, Filed
+from .sim.disk import DiskImage
 from .sim.record import Record
 from .sim.scenario import Scenario
 from .sim.schedule import Schedule
@@ -35,7 +37,7 @@ from .tables import Table
 if TYPE_CHECKING:
     from .properties.graph import HistoryGraph
 
-__all__ = ["Explanation", "HostState", "Moment", "Run", "Timeline", "UnknownHostError", "end_of", "load", "parse_time"]
+__all__ = ["Explanation", "FileState", "HostState", "Moment", "Run", "Timeline", "UnknownHostError", "end_of", "load", "parse_time"]
 
 HALF_A_MICROSECOND = 4.9e-7
 
@@ -47,15 +49,25 @@ class UnknownHostError(KeyError):
         return str(self.args[0])
 
 
+class FileState(msgspec.Struct, frozen=True):
+    """One file at a moment: what programs read there, and what a power loss would leave of it if it kept nothing unsynced.
+
+    `content` is None where the name is gone (removed or renamed, not yet durably), `durable` where it would be gone.
+    """
+
+    content: bytes | None
+    durable: bytes | None
+
+
 class HostState(msgspec.Struct, frozen=True):
-    """One host at a moment: whether it lives, what it had observed, the files that its disk holds (bytes each)."""
+    """One host at a moment: whether it lives, what it had observed, the files of its disk by path."""
 
     name: str
     alive: bool
     paused: bool
     incarnation: int
     observed: Mapping[str, Value]
-    files: Mapping[str, int]
+    files: Mapping[str, FileState]
 
 
 class _Hosts(dict[str, HostState]):
@@ -171,7 +183,7 @@ class Run:
     @property
     def operations(self) -> Table:
         """What clients did, one row per operation."""
-        return Table(operations_table(self.history))
+        return Table(operations_table(self.history), answers=_answers)
 
     @property
     def digest(self) -> str:
@@ -257,8 +269,8 @@ class Run:
     def at(self, time: str | float) -> Moment:
         """The state of every host once everything up to and including a virtual time has happened.  Cost: the run, again.
 
-        Times after the end give the end.  A time that was copied from a listing, which rounds to microseconds, includes what stands
-        there.
+        Files come with their content and what of it is durable.  Times after the end give the end.  A time that was copied from a
+        listing, which rounds to microseconds, includes what stands there.
 
         Raises:
             ValueError: that is no time.
@@ -292,18 +304,32 @@ class Run:
         return f"<pre>{escape(str(self))}</pre>"
 
 
+def _answers(row: Mapping[str, Value]) -> frozenset[str]:
+    """Where None is an answer: what a read found, say."""
+    return frozenset({"result"}) if row["outcome"] == Outcome.OK else frozenset()
+
+
 def _moment(world: World, time: float) -> Moment:
     """What the world is now, as plain values."""
     hosts = _Hosts(
         (
             machine.name,
-            HostState(
-                machine.name, machine.alive, machine.paused, machine.incarnation, dict(machine.observed), machine.disk.files()
-            ),
+            HostState(machine.name, machine.alive, machine.paused, machine.incarnation, dict(machine.observed), _files(machine.disk)),
         )
         for machine in world.machines.values()
     )
     return Moment(time, hosts, world.network.cuts)
+
+
+def _files(disk: DiskImage) -> dict[str, FileState]:
+    """Every file that there is, or would be after a power loss, sorted."""
+    left = deepcopy(disk)
+    left.power_loss("none")
+
+    def content(image: DiskImage, path: str) -> bytes | None:
+        return image.read(path) if image.exists(path) else None
+
+    return {path: FileState(content(disk, path), content(left, path)) for path in sorted({*disk.files(), *left.files()})}
 
 
 def end_of(time: float) -> float:
@@ -348,11 +374,11 @@ def parse_time(text: str | float) -> float:
     Raises:
         ValueError: it is none of these.
     """
-    if isinstance(text, int | float):
+    if isinstance(text, int | float) and not isinstance(text, bool):
         if not (isfinite(text) and text >= 0):
             raise ValueError(f"{text} is no time: virtual time begins at 0")
         return float(text)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|ms|us)?\s*", text)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|ms|us)?\s*", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{text!r} is no time: write 3.2s, 350ms or a number of seconds")
     return float(match[1]) * {"s": 1.0, "ms": 1e-3, "us": 1e-6}[match[2] or "s"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, overload
 
@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 __all__ = ["Table"]
 
 
-class Table(Sequence[Mapping[str, Value]]):
-    """Rows that all have the same columns."""
+def _none(_row: Mapping[str, Value]) -> Collection[str]:
+    return ()
 
-    def __init__(self, rows: Iterable[Mapping[str, Value]]) -> None:
+
+class Table(Sequence[Mapping[str, Value]]):
+    """Rows that all have the same columns.
+
+    `answers` names the columns of a row in which None is a value like any other and shown; elsewhere it is an empty cell.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Value]], answers: Callable[[Mapping[str, Value]], Collection[str]] = _none) -> None:
         self._rows = tuple(rows)
+        self._answers = answers
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -33,7 +41,7 @@ class Table(Sequence[Mapping[str, Value]]):
     @overload
     def __getitem__(self, index: slice) -> Table: ...
     def __getitem__(self, index: int | slice) -> Mapping[str, Value] | Table:
-        return Table(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+        return Table(self._rows[index], self._answers) if isinstance(index, slice) else self._rows[index]
 
     def to_pandas(self) -> DataFrame:
         """The same as a data frame.
@@ -50,7 +58,9 @@ class Table(Sequence[Mapping[str, Value]]):
         return pandas.DataFrame(list(self._rows), columns=list(self.columns))
 
     def _cells(self) -> list[list[str]]:
-        return [["" if value is None else _cell(value) for value in row.values()] for row in self._rows]
+        return [
+            ["" if value is None and name not in self._answers(row) else _cell(value) for name, value in row.items()] for row in self._rows
+        ]
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
