@@ -1,8 +1,8 @@
 """While a world is being driven: what is switched on, and put back afterwards.
 
 Inside the outermost `with drive:` trio belongs to the world, automatic garbage collection is off (a collection can run `__del__` of
-node objects at a moment that no schedule names), what hosts print or log goes to the world with its virtual time, and the watchdog
-watches.  Outside everything is as it was, whatever happened.
+node objects at a moment that no schedule names), what hosts print or log, and warnings of them, go to the world with its virtual time,
+and the watchdog watches.  Outside everything is as it was, whatever happened.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .capture import HostLogs, HostOutput
+from .capture import HostLogs, HostOutput, HostWarnings
 from .frames import is_program
 from .trio_driver import TaskTrap, driving
 from .watchdog import Alarm, NeverYieldsError, watchdog
@@ -36,6 +36,7 @@ class Drive:
         self._logs = HostLogs(world)
         self._out = HostOutput(world, "print", sys.stdout)
         self._err = HostOutput(world, "stderr", sys.stderr)
+        self._warnings = HostWarnings(world)
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -52,6 +53,7 @@ class Drive:
             root.setLevel(logging.INFO)
         self._out.real, self._err.real = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._out, self._err
+        self._warnings.__enter__()
         watchdog.watch(self._world)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
@@ -61,6 +63,7 @@ class Drive:
         alarm = watchdog.unwatch(self._world)
         if alarm is not None:
             self._blame(alarm)
+        self._warnings.__exit__()
         sys.stdout, sys.stderr = self._out.real, self._err.real
         root = logging.getLogger()
         root.handlers, level = self._root

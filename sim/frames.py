@@ -6,11 +6,12 @@ in `network.py`, but its author wants to read where he called it.
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
-__all__ = ["awaited", "innermost", "is_program"]
+__all__ = ["awaited", "defined_at", "innermost", "is_program"]
 
 _OURS = Path(__file__).parent.as_posix() + "/"
 _PYTHON = Path(os.__file__).parent.as_posix() + "/"
@@ -22,6 +23,15 @@ def is_program(filename: str) -> bool:
     if name.startswith(_PYTHON) and "/site-packages/" not in name:
         return False
     return not (name.startswith((_OURS, "<")) or "/trio/" in name or name.endswith("/outcome/_impl.py"))
+
+
+def defined_at(function: object) -> str:
+    """`file:line in name` of where a function, or the function of a coroutine, is defined; empty if it is not Python's."""
+    while callable(function) and not hasattr(function, "__code__") and hasattr(function, "func"):
+        function = function.func  # of functools.partial
+    unwrapped = inspect.unwrap(function) if callable(function) else function
+    code = getattr(unwrapped, "__code__", None) or getattr(unwrapped, "cr_code", None)
+    return f"{code.co_filename}:{code.co_firstlineno} in {code.co_qualname}" if isinstance(code, CodeType) else ""
 
 
 def awaited(coroutine: object) -> object:

@@ -12,9 +12,8 @@ give their verdicts.  Properties are fed while the run goes on, and the first vi
 from __future__ import annotations
 
 import gc
-import inspect
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import outcome
 import trio
@@ -24,6 +23,7 @@ from ..properties.common import NoCrash
 from ..properties.history import Complete, History, Invoke, Outcome, Value
 from ..properties.verdict import Property, Status, Verdict
 from .fault import ANY
+from .frames import defined_at
 from .machine import Armed, Machine
 from .noise import NoiseSource
 from .payload import encode_recorded
@@ -280,7 +280,7 @@ class Session:
                 code = encode_recorded(result, f"operation {spec.name} returned", "return a tuple")
             except TypeError as unfit:
                 # It has returned, so no traceback leads to it; the crash ends the run, and this program stops with it.
-                self.world.crash(desk.machine, "TypeError", str(unfit), _defined_at(spec.function), ())
+                self.world.crash(desk.machine, "TypeError", str(unfit), defined_at(spec.function), ())
                 await wait_task_rescheduled(lambda _: Abort.FAILED)
             self._complete(desk, invoke, ended, result, error, code)
 
@@ -407,12 +407,6 @@ def run(schedule: Schedule, scenario: type[Scenario], *, trace: bool = False, ke
         return session.finish()
     finally:
         session.close()
-
-
-def _defined_at(function: Callable[..., object]) -> str:
-    """`file:line in name` of where a function is defined."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno} in {code.co_qualname}" if code is not None else ""
 
 
 def _hold_collector(session: Session) -> weakref.finalize[[], Session]:

@@ -8,6 +8,7 @@ import inspect
 import logging
 import re
 import sys
+import warnings
 from pathlib import Path
 from random import Random
 
@@ -269,6 +270,9 @@ def surroundings():
         "stderr": sys.stderr,
         "unraisable hook": sys.unraisablehook,
         "breakpoint hook": sys.breakpointhook,
+        "warning filters": warnings.filters,
+        "how warnings are shown": warnings.showwarning,
+        "coroutines that were never awaited": vars(warnings)["_warn_unawaited_coroutine"],
     }
 
 
