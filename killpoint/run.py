@@ -19,7 +19,8 @@ import msgspec
 from .explore.catalog import UnknownScenarioError, find_scenario
 from .properties.graph import causal_past, causal_words, history_graph
 from .properties.history import History, Outcome, Value, render
-from .properties.verdict import Verdict
+from .properties.verdict import Evidence, Verdict
+from .report.past import bearing, past_lines
 from .report.spacetime import spacetime_fragment, spacetime_html
 from .report.text import operations_table, schedule_lines, timeline_lines, verdict_lines
 from .report.wording import instant
@@ -35,7 +36,7 @@ from .sim.world import World
 from .tables import Table
 
 if TYPE_CHECKING:
-    from .properties.graph import HistoryGraph
+    from .properties.graph import HistoryGraph, Node
 
 __all__ = ["Explanation", "FileState", "HostState", "Moment", "Run", "Timeline", "UnknownHostError", "end_of", "load", "parse_time"]
 
@@ -126,21 +127,34 @@ class Timeline:
 class Explanation:
     """The causal past of a violation: everything that can have had a part in it, and nothing that cannot.
 
-    `graph` is networkx's, see `properties/graph.py`; `words` are its events in order, one line each, the violation last.
+    `graph` is networkx's, see `properties/graph.py`; `words` are its events in order, one line each.  Printed, it is at most
+    `limit` lines: what the verdict speaks of, faults and operations first, then messages that say something new
+    (`report/past.py`).
     """
 
-    def __init__(self, verdict: Verdict, history: History, graph: HistoryGraph) -> None:
+    def __init__(self, record: Record, verdict: Verdict, graph: HistoryGraph, limit: int | None) -> None:
         self.verdict = verdict
         self.graph = graph
-        self._history = history
+        self._record = record
+        past = {number for kind, number in graph if kind == "event"}
+        ends = [
+            index
+            for operation in record.history.operations
+            if verdict.evidence is not None and operation.id in verdict.evidence.operations
+            for index in (operation.invoked, operation.completed)
+            if index is not None
+        ]
+        own = {*ends, *(verdict.evidence.events if verdict.evidence is not None else ())}
+        self._lines = past_lines(record, past | {*bearing(record, past)}, own, limit)
 
     @property
     def words(self) -> list[str]:
         """Every event of the past."""
-        return causal_words(self.graph, last=None)
+        return causal_words(self.graph)
 
     def __str__(self) -> str:
-        return "\n".join([*verdict_lines(self.verdict, self._history), "Causal past:", *causal_words(self.graph)])
+        verdict = verdict_lines(self.verdict, self._record.history)
+        return "\n".join([*verdict, "Causal past:", *self._lines])
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.verdict.name}: {len(self.graph)} events and operations>"
@@ -247,24 +261,24 @@ class Run:
         """The history graph of operations and events, networkx's.  Made anew each time; half a second the first time."""
         return history_graph(self.history.operations, self.trace)
 
-    def explain(self) -> Explanation | None:
-        """The causal past of what the first violation ends with; None if no property failed.
+    def explain(self, limit: int | None = 40) -> Explanation | None:
+        """The causal past of everything that the first violation speaks of; None if no property failed.
 
-        That is the last event that the evidence names, or else its last operation, or else the last event of the run.
+        If the evidence names neither events nor operations it is that of the last event of the run.  Printed, it has at most
+        `limit` lines, None means all of them.
+
+        Raises:
+            ValueError: `limit` is less than 1.
         """
         verdict = self.failure
         if verdict is None:
             return None
         graph = self.graph
-        events = [index for index in (verdict.evidence.events if verdict.evidence else ()) if ("event", index) in graph]
-        operations = verdict.evidence.operations if verdict.evidence else ()
-        if events:
-            past = causal_past(graph, event=events[-1])
-        elif operations:
-            past = causal_past(graph, operation=operations[-1])
-        else:
-            past = causal_past(graph, event=self.trace[-1].index)
-        return Explanation(verdict, self.history, past)
+        evidence = verdict.evidence or Evidence("")
+        named: list[Node] = [("event", index) for index in evidence.events]
+        named += [("operation", number) for number in evidence.operations]
+        ends = [node for node in named if node in graph] or [("event", self.trace[-1].index)]
+        return Explanation(self.record, verdict, causal_past(graph, *ends), limit)
 
     def at(self, time: str | float) -> Moment:
         """The state of every host once everything up to and including a virtual time has happened.  Cost: the run, again.

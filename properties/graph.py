@@ -270,25 +270,25 @@ def _witness(first: Sequence[Operation], second: Sequence[Operation], is_initial
     return (early, last) if early is not None and _before(early, last) else None
 
 
-def causal_past(graph: HistoryGraph, *, operation: int | None = None, event: int | None = None) -> HistoryGraph:
-    """The part of the graph that happened before an operation or an event (Lamport 1978), and that one itself.
+def causal_past(graph: HistoryGraph, *ends: Node) -> HistoryGraph:
+    """The part of the graph that happened before any of these operations and events (Lamport 1978), and they themselves.
 
-    Name one of the two.  Without a trace the past of an operation is what its process did before.
+    Without a trace the past of an operation is what its process did before.
 
     Raises:
-        KeyError: it is not in the graph.
+        KeyError: one of them is not in the graph.
     """
     import networkx as nx  # noqa: PLC0415  # half a second
 
-    assert (operation is None) != (event is None), "name an operation or an event"
-    node: Node = ("operation", operation) if operation is not None else ("event", event or 0)
-    if node not in graph:
-        raise KeyError(f"there is no {node[0]} {node[1]} in the graph")
-    if operation is not None:
-        # What a client learnt is known when its operation completes.
-        node = next((later for _node, later, data in graph.out_edges(node, data=True) if data["kind"] == "complete"), node)
     causal = nx.subgraph_view(graph, filter_edge=_happened_before)
-    past: set[Node] = nx.ancestors(causal, node) | {node}
+    past: set[Node] = set()
+    for node in ends:
+        if node not in graph:
+            raise KeyError(f"there is no {node[0]} {node[1]} in the graph")
+        # What a client learnt is known when its operation completes.
+        completions = [later for _node, later, data in graph.out_edges(node, data=True) if data["kind"] == "complete"]
+        last = next(iter(completions), node)
+        past |= nx.ancestors(causal, last) | {last}
     # Node by node, because a subgraph of networkx may come in the order of a set.
     part: HistoryGraph = nx.MultiDiGraph()
     part.add_nodes_from((found, data) for found, data in graph.nodes(data=True) if found in past)
@@ -302,19 +302,12 @@ def _happened_before(_earlier: Node, _later: Node, kind: object) -> bool:
     return kind in HAPPENED_BEFORE
 
 
-def causal_words(past: HistoryGraph, last: int | None = 40) -> list[str]:
-    """A causal past in words, in order, one line for each event (for each operation where there is no trace).
-
-    With `last` only that many of the last lines are given, after one that says how many are left out.
-    """
+def causal_words(past: HistoryGraph) -> list[str]:
+    """A causal past in words, in order, one line for each event (for each operation where there is no trace)."""
     events = sorted((data["event"] for _node, data in past.nodes(data=True) if "event" in data), key=lambda event: event.index)
     if events:
-        lines = [f"{event.time:12.6f} s  {event.host or '-':6} {event.kind} {_details(event)}".rstrip() for event in events]
-    else:
-        lines = [f"{operation.invoked_at:12.6f} s  {operation.describe()}" for operation in operations_of(past)]
-    if last is None or len(lines) <= last:
-        return lines
-    return [f"({len(lines) - last} earlier)", *lines[len(lines) - last :]]
+        return [f"{event.time:12.6f} s  {event.host or '-':6} {event.kind} {_details(event)}".rstrip() for event in events]
+    return [f"{operation.invoked_at:12.6f} s  {operation.describe()}" for operation in operations_of(past)]
 
 
 HIDDEN = frozenset({"boundary", "traceback", "incarnation", "sent"})

@@ -42,9 +42,7 @@ def test_real_time_is_the_transitive_reduction_of_precedence() -> None:
         history = random_register(source, source.randrange(1, 12))
         full = nx.DiGraph()
         full.add_nodes_from(one.id for one in history)
-        full.add_edges_from(
-            (a.id, b.id) for a in history for b in history if a.completed is not None and a.completed < b.invoked
-        )
+        full.add_edges_from((a.id, b.id) for a in history for b in history if a.completed is not None and a.completed < b.invoked)
         assert edges(history_graph(history), "real-time") == set(nx.transitive_reduction(full).edges())
 
 
@@ -131,23 +129,30 @@ TRACE = [
 def test_causal_past_follows_messages_and_nothing_else() -> None:
     history = [operation(0, "write", 1, span=(1, 8), process="c1"), operation(1, "read", None, 1, span=(9, 10), process="c2")]
     graph = history_graph(history, TRACE)
-    past = causal_past(graph, operation=0)
+    past = causal_past(graph, ("operation", 0))
     assert sorted(number for kind, number in past if kind == "event") == [1, 2, 4, 5, 7, 8]
     assert ("operation", 0) in past
     assert ("operation", 1) not in past
-    assert sorted(number for kind, number in causal_past(graph, event=5) if kind == "event") == [1, 2, 4, 5]
-    assert set(causal_past(graph, operation=1)) == {("operation", 1)}, "real time is no cause"
+    assert sorted(number for kind, number in causal_past(graph, ("event", 5)) if kind == "event") == [1, 2, 4, 5]
+    assert set(causal_past(graph, ("operation", 1))) == {("operation", 1)}, "real time is no cause"
     with pytest.raises(KeyError, match="no event 99"):
-        causal_past(graph, event=99)
+        causal_past(graph, ("operation", 0), ("event", 99))
+
+
+def test_the_past_of_several_is_that_of_each() -> None:
+    graph = history_graph([operation(0, "write", 1, span=(1, 8), process="c1")], TRACE)
+    both = causal_past(graph, ("event", 4), ("event", 9))
+    assert sorted(number for kind, number in both if kind == "event") == [0, 1, 2, 3, 4, 9]
+    assert not both.has_edge(("event", 4), ("event", 9))
+    assert len(causal_past(graph)) == 0
 
 
 def test_causal_past_in_words() -> None:
     history = [operation(0, "write", 1, span=(1, 8), process="c1")]
-    words = causal_words(causal_past(history_graph(history, TRACE), operation=0))
+    words = causal_words(causal_past(history_graph(history, TRACE), ("operation", 0)))
     assert words[1] == "    0.200000 s  c1     send to n1"
     assert len(words) == 6
-    assert causal_words(causal_past(history_graph(history, TRACE), operation=0), last=2) == ["(4 earlier)", *words[-2:]]
-    assert causal_words(causal_past(history_graph(history), operation=0)) == ["    0.100000 s  c1 write(1) -> None"]
+    assert causal_words(causal_past(history_graph(history), ("operation", 0))) == ["    0.100000 s  c1 write(1) -> None"]
 
 
 def test_networkx_is_imported_only_when_a_graph_is_made() -> None:
