@@ -25,7 +25,7 @@ from ..sim.trace import TraceEvent
 if TYPE_CHECKING:
     from ..sim.schedule import Schedule
 
-__all__ = ["RUNS", "Crossing", "choose", "watch"]
+__all__ = ["RUNS", "Crossing", "choose", "crossed", "watch"]
 
 RUNS = 6
 
@@ -69,7 +69,7 @@ def watch(scenario: type[Scenario], schedules: Sequence[Schedule]) -> tuple[Cros
     found: dict[Crossing, None] = {}
     for schedule in schedules:
         record = run(schedule, scenario, trace=True)
-        found.update(dict.fromkeys(_crossed(record.trace or (), scenario)))
+        found.update((crossing, None) for _, crossing in crossed(record.trace or (), scenario))
         if record.failure is not None:
             break
     reached = {crossing.event for crossing in found}
@@ -77,7 +77,8 @@ def watch(scenario: type[Scenario], schedules: Sequence[Schedule]) -> tuple[Cros
     return tuple(sorted([*found, *missed]))
 
 
-def _crossed(trace: Sequence[TraceEvent], scenario: type[Scenario]) -> Iterator[Crossing]:
+def crossed(trace: Sequence[TraceEvent], scenario: type[Scenario]) -> Iterator[tuple[TraceEvent, Crossing]]:
+    """The events of a trace that are boundaries of system hosts, each with what it is a crossing of."""
     situations: dict[str, tuple[str, str]] = {}
     for event in trace:
         host = event.host
@@ -91,8 +92,8 @@ def _crossed(trace: Sequence[TraceEvent], scenario: type[Scenario]) -> Iterator[
                 phase, role = str(event.detail.get("phase", phase)), str(event.detail.get("role", role))
                 situations[host] = (phase if phase in scenario.phases else "", role if role in scenario.roles else "")
             case "killpoint" if not scenario.killpoints or event.detail["name"] in scenario.killpoints:
-                yield Crossing(phase, role, "killpoint", str(event.detail["name"]))
+                yield event, Crossing(phase, role, "killpoint", str(event.detail["name"]))
             case "send" | "deliver":
-                yield Crossing(phase, role, "message", event.kind)
+                yield event, Crossing(phase, role, "message", event.kind)
             case "disk":
-                yield Crossing(phase, role, "disk", f"disk:{event.detail['operation']}")
+                yield event, Crossing(phase, role, "disk", f"disk:{event.detail['operation']}")

@@ -1,6 +1,6 @@
 """Shrinking a failing schedule to the few actions that matter.
 
-The shrinker edits schedules and runs them; a candidate is accepted only if it fails with the same property and the same kind of
+The shrinker edits schedules and runs them; a candidate is accepted only if it violates the same property with the same kind of
 evidence, and is simpler.  Everything it does is a consequence of two facts: every subset of a schedule's actions is a valid schedule
 (a fault that does not apply does nothing), and noise is keyed (taking an action out does not reshuffle what happens to the rest).
 So plain delta debugging converges quickly, where shrinking a stream of random choices does not converge at all.
@@ -26,26 +26,27 @@ up, since the answer is wanted soon.  The result never depends on how fast the m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
 import msgspec
 
-from ..sim.fault import Fault
-from ..sim.faults import Kill, Partition, PowerLoss
-from ..sim.record import Record
+from ..properties.verdict import check
+from ..sim.record import Record, Strike
 from ..sim.scenario import Scenario
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
 from ..sim.session import run
 from ..sim.trace import TraceEvent
+from .census import Crossing, crossed
+from .simpler import excerpt, moved, pinned, simpler_actions, time_of, variant
 
 __all__ = ["BUDGET", "Shrinker", "Shrunk", "shrink"]
 
 BUDGET = 600
 """Runs that shrinking one failure may take."""
 
-FIRST_VARIANTS, LATER_VARIANTS = 120, 16
+FIRST_VARIANTS, LATER_VARIANTS = 40, 16
 """How many quiet variants are tried where noise seems to matter: while the schedule is whole, and each time after that."""
 
 SLOW, SLOW_RUNS = ("crash:NeverYields", "crash:Flood"), 2
@@ -54,8 +55,12 @@ SLOW, SLOW_RUNS = ("crash:NeverYields", "crash:Flood"), 2
 ANCHORS = 4
 """How many boundaries before a strike are tried as its anchor."""
 
-SAMPLES, FEW = 100, 3
-"""How many random subsets in a row may fail before sampling them ends, and how few actions need none."""
+SAMPLES, FEW, SEVERAL = 100, 3, 10
+"""How many random subsets in a row may fail before sampling them ends, how few actions need none, and with how many it is worth to
+try pairs of changes."""
+
+GUESSES = 200
+"""How many handfuls of actions are tried first."""
 
 _Item = TypeVar("_Item")
 
@@ -106,10 +111,12 @@ class Shrinker:
         self._stop = stop
         self._scenario = scenario
         self._signature = record.failure.signature
+        self._violated = scenario.mutant(record.schedule.mutant)
         self._budget = budget
         self._seen: set[str] = set()
         self._variants_left = FIRST_VARIANTS
-        self._traced: tuple[Schedule, Sequence[TraceEvent]] | None = None
+        self._traced: tuple[Schedule, list[tuple[TraceEvent, Crossing]]] | None = None
+        self._guesses_left = GUESSES
         self._slow_left = SLOW_RUNS
         self._before = len(record.schedule.actions)
         self.best = record
@@ -124,12 +131,14 @@ class Shrinker:
                 self._cut_tail()
                 self._pin()
                 self._delete_actions()
+                self._distil()
                 self._quieten()
                 self._resample()
                 self._anchor()
                 self._noise_to_overrides()
                 self._delete_overrides()
                 self._simplify()
+                self._release()
                 self._retime()
                 if self.best.schedule == before:
                     break
@@ -156,11 +165,23 @@ class Shrinker:
         self._spend()
         record = run(candidate, self._scenario)
         self._each()
-        self._slow_left -= record.failure is not None and record.failure.signature[1] in SLOW
-        if record.failure is None or record.failure.signature != self._signature:
+        if record.failure is None:
+            return False
+        self._slow_left -= record.failure.signature[1] in SLOW
+        if not self._is_the_same(record):
             return False
         self.best = record
         return True
+
+    def _is_the_same(self, record: Record) -> bool:
+        """It fails as the original does; or it would, had not another property seen it first.
+
+        Which of several properties is the first to see one bug often depends on how long the run is.
+        """
+        if record.failure is not None and record.failure.signature == self._signature:
+            return True
+        properties = [p for p in (*self._violated.properties, *self._violated.liveness) if p.name == self._signature[0]]
+        return any(check(prop, record.history).signature == self._signature for prop in properties)
 
     def _spend(self) -> None:
         """Account for one run."""
@@ -190,26 +211,11 @@ class Shrinker:
             return
         quiet = self._now.replace(noise=Noise(), overrides=())
         tries, self._variants_left = self._variants_left, LATER_VARIANTS
-        if self._try(quiet) or any(self._try(self._variant(quiet, number)) for number in range(tries)):
+        if self._try(quiet) or any(self._try(variant(quiet, number, self._scenario)) for number in range(tries)):
             return
         for sort in Noise.__struct_fields__:
             if getattr(self._now.noise, sort):
                 self._try(self._now.replace(noise=msgspec.structs.replace(self._now.noise, **{sort: 0.0})))
-
-    def _variant(self, schedule: Schedule, number: int) -> Schedule:
-        """The same actions under another seed, which moves what programs draw themselves (time-outs); some with other settings or
-        durations, too.
-
-        Where a run depends on noise, it seldom depends on *that* noise: it needed some luck, and a quiet run may have it as well.
-        """
-        random = Random(number)
-        if number % 3 == 1:
-            settings = {name: random.choice(list(values)) for name, values in self._scenario.settings.items()}
-            schedule = schedule.replace(settings=settings)
-        if number % 3 == 2:
-            stretch = random.choice([0.5, 2.0])
-            schedule = schedule.replace(actions=tuple(_stretched(action, stretch) for action in schedule.actions))
-        return schedule.replace(seed=number)
 
     def _cut_tail(self) -> None:
         """Actions after the violation cannot matter."""
@@ -229,12 +235,27 @@ class Shrinker:
             strike = strikes.get(place)
             if strike is not None and not strike.struck:
                 continue
-            pinned = action
-            if isinstance(action, Inject) and action.boundary is not None and strike is not None:
-                pinned = Inject(strike.time, action.fault, msgspec.structs.replace(action.boundary, ordinal=1))
-            kept.append((action, pinned))
+            kept.append((action, pinned(action, strike)))
         self._try(self._now.replace(actions=tuple(action for action, _ in kept)))
-        self._try(self._now.replace(actions=tuple(sorted((pinned for _, pinned in kept), key=_time))))
+        self._try(self._now.replace(actions=tuple(sorted((late for _, late in kept), key=time_of))))
+
+    def _distil(self) -> None:
+        """Guess the few actions that matter: random handfuls of the last ones, in quiet runs under other seeds.
+
+        Such a run is short, so a hundred guesses take no longer than a few of the whole schedule; and most failures need no more
+        than three actions, in the right situation.
+        """
+        if len(self._now.actions) <= FEW or not self._guesses_left:
+            return
+        places = range(len(self._now.actions))
+        crossings = [self._crossed_before(place) for place in places]
+        hosts = [strike.hosts[0] if (strike := self._strike(place)) else "" for place in places]
+        whole = self._now
+        while self._guesses_left:
+            self._guesses_left -= 1
+            guess = excerpt(whole, crossings, hosts, self._guesses_left)
+            if self._try(variant(guess, self._guesses_left, self._scenario)):
+                return
 
     def _delete_actions(self) -> None:
         self._delete(self._now.actions, lambda kept: self._now.replace(actions=kept))
@@ -250,32 +271,48 @@ class Shrinker:
         assert hasattr(action.fault, "target")
         noisy = bool(self._now.noise or self._now.overrides)
         early = max((a.at for a in self._now.actions[:place]), default=0.0)
-        crossed = self._crossed_before(place)
+        crossings = self._crossed_before(place)
         for host in dict.fromkeys((*self._scenario.roles[:1], action.fault.target)):
             fault = msgspec.structs.replace(action.fault, target=host)
-            for event in crossed:
-                anchored = self._with(place, Inject(early, fault, Boundary(host, event)))
-                if noisy and self._try(anchored.replace(noise=Noise(), overrides=())):
+            for crossing in crossings:
+                there = self._with(place, Inject(early, fault, Boundary(host, crossing.event)))
+                if noisy and self._try(there.replace(noise=Noise(), overrides=())):
                     return
-                if not noisy and self._drops_one(anchored, place):
+                if not noisy and self._drops_one(there, place):
                     return
 
-    def _crossed_before(self, place: int) -> tuple[str, ...]:
+    def _release(self) -> None:
+        """Let faults strike at plain times after all, where some other action can go with the boundary."""
+        for place in range(len(self._now.actions)):
+            action = self._now.actions[place] if place < len(self._now.actions) else None
+            strike = self._strike(place)
+            if isinstance(action, Inject) and action.boundary is not None and strike is not None and len(self._now.actions) <= SEVERAL:
+                fault = action.fault
+                if hasattr(fault, "target") and strike.hosts:
+                    fault = msgspec.structs.replace(fault, target=strike.hosts[0])
+                others = self._now.actions[:place] + self._now.actions[place + 1 :]
+                freed = tuple(sorted((*others, Inject(strike.time, fault)), key=time_of))
+                self._drops_one(self._now.replace(actions=freed), next(i for i, a in enumerate(freed) if a.at == strike.time))
+
+    def _strike(self, place: int) -> Strike | None:
+        """What an action did, if it struck somebody."""
+        return next((s for s in self.best.strikes if s.action == place and s.struck and s.hosts), None)
+
+    def _crossed_before(self, place: int) -> tuple[Crossing, ...]:
         """The boundaries that the struck host crossed last before this strike, latest first."""
-        strike = next((s for s in self.best.strikes if s.action == place and s.struck and s.hosts), None)
+        strike = self._strike(place)
         if strike is None:
             return ()
         if self._traced is None or self._traced[0] != self._now:
             self._spend()
-            self._traced = self._now, run(self._now, self._scenario, trace=True).trace or ()
-        names: dict[str, None] = {}
-        for event in reversed(self._traced[1]):
-            if event.index < strike.index and event.host == strike.hosts[0] and len(names) < ANCHORS:
-                if event.kind == "killpoint":
-                    names[str(event.detail["name"])] = None
-                elif event.kind in ("send", "deliver", "disk"):
-                    names[event.kind] = None
-        return tuple(names)
+            trace = run(self._now, self._scenario, trace=True).trace or ()
+            self._each()
+            self._traced = self._now, list(crossed(trace, self._scenario))
+        found: dict[str, Crossing] = {}
+        for event, crossing in reversed(self._traced[1]):
+            if event.index < strike.index and event.host == strike.hosts[0] and len(found) < ANCHORS:
+                found.setdefault(crossing.event, crossing)
+        return tuple(found.values())
 
     def _drops_one(self, candidate: Schedule, place: int) -> bool:
         """Accept the candidate if some other action can go with it."""
@@ -299,7 +336,7 @@ class Shrinker:
             size = random.randint(max(1, len(actions) // 2), len(actions) - 1)
             chosen = sorted(random.sample(range(len(actions)), size))
             rest = self._now.replace(actions=tuple(actions[place] for place in chosen))
-            if self._try(self._variant(rest, random.randrange(1000))):
+            if self._try(variant(rest, random.randrange(1000), self._scenario)):
                 failed = 0
                 self._pin()
                 self._delete_actions()
@@ -312,6 +349,7 @@ class Shrinker:
             return
         self._spend()
         kept = run(self._now, self._scenario, keep_noise=True).noise
+        self._each()
         self._try(self._now.replace(noise=Noise(), overrides=kept))
 
     def _delete_overrides(self) -> None:
@@ -322,7 +360,7 @@ class Shrinker:
         for name, values in self._scenario.settings.items():
             self._try(self._now.replace(settings={**self._now.settings, name: values[0]}))
         for place in range(len(self._now.actions)):
-            for simpler in self._simpler(self._now.actions[place]):
+            for simpler in simpler_actions(self._now.actions[place]):
                 if self._try(self._with(place, simpler)):
                     break
         self._merge_clients()
@@ -331,20 +369,6 @@ class Shrinker:
         actions = list(self._now.actions)
         actions[place] = action
         return self._now.replace(actions=tuple(actions))
-
-    def _simpler(self, action: Action) -> Iterator[Action]:
-        """Simpler forms of one action, the simplest first."""
-        if isinstance(action, Call):
-            return
-        boundary = action.boundary
-        if boundary is not None:
-            yield Inject(action.at, action.fault)
-            if boundary.phase:
-                yield Inject(action.at, action.fault, msgspec.structs.replace(boundary, phase=""))
-            for ordinal in range(1, min(boundary.ordinal, 4)):
-                yield Inject(action.at, action.fault, msgspec.structs.replace(boundary, ordinal=ordinal))
-        for fault in _simpler_faults(action.fault):
-            yield Inject(action.at, fault, boundary)
 
     def _merge_clients(self) -> None:
         """Fewer clients: rename the last in use to the first."""
@@ -368,11 +392,11 @@ class Shrinker:
         if not actions:
             return
         for step in (0.1, 0.05):
-            even = tuple(_at(a, round(step * (place + 1), 3)) for place, a in enumerate(actions))
+            even = tuple(moved(a, round(step * (place + 1), 3)) for place, a in enumerate(actions))
             if even == actions or self._try(self._now.replace(actions=even)):
                 return
         for digits in (0, 1, 2, 3):
-            rounded = tuple(sorted((_at(a, round(a.at, digits)) for a in self._now.actions), key=_time))
+            rounded = tuple(sorted((moved(a, round(a.at, digits)) for a in self._now.actions), key=time_of))
             if self._try(self._now.replace(actions=rounded)):
                 break
         for place in range(len(self._now.actions)):
@@ -391,46 +415,15 @@ class Shrinker:
             if shift <= 0.0005:
                 return
             actions = self._now.actions
-            moved = tuple(a if i < place else _at(a, round(max(a.at - shift, before), 4)) for i, a in enumerate(actions))
-            if self._try(self._now.replace(actions=moved)):
+            earlier = tuple(a if i < place else moved(a, round(max(a.at - shift, before), 4)) for i, a in enumerate(actions))
+            if self._try(self._now.replace(actions=earlier)):
                 return
 
     def _try_at(self, place: int, at: float) -> bool:
         actions = self._now.actions
         low = actions[place - 1].at if place else 0.0
         high = actions[place + 1].at if place + 1 < len(actions) else at
-        return low <= at <= high and self._try(self._with(place, _at(actions[place], at)))
-
-
-def _stretched(action: Action, factor: float) -> Action:
-    """A fault that lasts longer or shorter; calls as they are."""
-    if isinstance(action, Call):
-        return action
-    duration = round(action.fault.duration * factor, 4)
-    return Inject(action.at, msgspec.structs.replace(action.fault, duration=duration), action.boundary)
-
-
-def _at(action: Action, at: float) -> Action:
-    return msgspec.structs.replace(action, at=at)
-
-
-def _time(action: Action) -> float:
-    return action.at
-
-
-def _simpler_faults(fault: Fault) -> Iterator[Fault]:
-    """Simpler forms of a fault: a gentler kind, plainer parameters, a shorter duration."""
-    if isinstance(fault, PowerLoss):
-        yield Kill(target=fault.target, duration=fault.duration)
-        if fault.keep != "none":
-            yield msgspec.structs.replace(fault, keep="none")
-        if fault.keep not in ("none", "all"):
-            yield msgspec.structs.replace(fault, keep="all")
-    if isinstance(fault, Partition) and fault.shape != "isolate":
-        yield msgspec.structs.replace(fault, shape="isolate")
-    for duration in (0.0, 0.1, 0.2, 0.5, 1.0, 2.0):
-        if duration < fault.duration or (duration == 0.0 and fault.duration):
-            yield msgspec.structs.replace(fault, duration=duration)
+        return low <= at <= high and self._try(self._with(place, moved(actions[place], at)))
 
 
 def shrink(scenario: type[Scenario], record: Record, *, budget: int = BUDGET) -> Shrunk:

@@ -25,7 +25,7 @@ from trio.lowlevel import Abort, Task, cancel_shielded_checkpoint, checkpoint, c
 
 from ..properties.history import Value
 from .disk import DiskImage
-from .noise import keyed_integer
+from .entropy import Entropy
 from .trio_driver import Engine, HostClock
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Machine:
         self.program = program
         self.handle_type: type[SimHost] = SimHost
         self.disk = DiskImage()
+        self.entropy = Entropy(world, name)
         self.incarnation = 0
         self.handle: SimHost | None = None
         self.engine: Engine | None = None
@@ -166,7 +167,7 @@ async def _never() -> None:
 class SimHost:
     """The Host protocol over a simulated machine, for one incarnation."""
 
-    __slots__ = ("_inbox", "_machine", "_random", "_replies", "_requests", "_waiting", "disk", "incarnation", "name", "peers", "world")
+    __slots__ = ("_inbox", "_machine", "_replies", "_requests", "_waiting", "disk", "incarnation", "name", "peers", "world")
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -179,14 +180,11 @@ class SimHost:
         self._waiting: deque[Task] = deque()
         self._replies: dict[int, Task | None] = {}
         self._requests = machine.incarnation << 32
-        self._random: Random | None = None
 
     @property
     def random(self) -> Random:
-        """Entropy of this incarnation."""
-        if self._random is None:
-            self._random = Random(keyed_integer(self.world.seed, "host", self.name, self.incarnation))
-        return self._random
+        """Entropy of this host: the machine's own, so that a later incarnation never draws what an earlier one drew."""
+        return self._machine.entropy
 
     @property
     def settings(self) -> dict[str, Value]:

@@ -76,13 +76,14 @@ class Client(SimHost):
     change which server this one chooses.
     """
 
-    __slots__ = ("_called", "memory", "servers")
+    __slots__ = ("_called", "_random", "memory", "servers")
 
     def __init__(self, machine: Any) -> None:  # a Machine; handles are made by the world only
         super().__init__(machine)
         self.servers = machine.world.system
         self.memory: dict[str, Value] = {}
         self._called = 0.0
+        self._random: Random | None = None
 
     def begin(self, time: float) -> None:
         """An operation begins (virtual seconds)."""
