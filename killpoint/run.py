@@ -20,7 +20,7 @@ from .explore.catalog import UnknownScenarioError, find_scenario
 from .properties.graph import causal_past, causal_words, history_graph
 from .properties.history import History, Outcome, Value, render
 from .properties.verdict import Evidence, Verdict
-from .report.past import bearing, past_lines
+from .report.past import fault_events, past_lines
 from .report.spacetime import spacetime_fragment, spacetime_html
 from .report.text import operations_table, schedule_lines, timeline_lines, verdict_lines
 from .report.wording import instant
@@ -145,7 +145,7 @@ class Explanation:
             if index is not None
         ]
         own = {*ends, *(verdict.evidence.events if verdict.evidence is not None else ())}
-        self._lines = past_lines(record, past | {*bearing(record, past)}, own, limit)
+        self._lines = past_lines(record, past | {*fault_events(record, past)}, own, limit)
 
     @property
     def words(self) -> list[str]:

@@ -4,7 +4,7 @@ A causal past (`properties/graph.py`) is exact and long: an election, a recovery
 hundreds of events, of which the last forty are seldom those that a person needs.  So lines are told by weight:
 
 1. the events that the verdict speaks of;
-2. faults that had a part in it, and what they did: kills, restarts, cuts;
+2. all faults that struck before the last of them, and what they did: kills, restarts, cuts;
 3. operations of clients;
 4. messages to and from clients, and messages that were lost;
 5. other messages that say something new, and changes of role or phase;
@@ -14,7 +14,7 @@ Of equal weight the latest come first.  They are written down in the order of ti
 said again and again on a link between two lines of the first three sorts is one line with a count: a client that is sent to and
 fro, heartbeats.
 
-A fault that left no event in the past may still have had a part in it, by what did not happen: see `bearing`.
+Faults are told although most of them are no cause in Lamport's sense: they act by what then does not happen.
 
 Cost: one pass over the trace.
 """
@@ -24,41 +24,30 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ..sim.record import Record, Strike
+from ..sim.record import Record
 from ..sim.trace import TraceEvent
 from .messages import Arrow, arrows
 from .wording import event_text, instant, value_text
 
-__all__ = ["bearing", "past_lines"]
+__all__ = ["fault_events", "past_lines"]
 
 _FAULTS = frozenset({"strike", "kill", "power-loss", "restart", "pause", "resume", "cut", "heal", "crash", "exit", "calm"})
 _TURNS = frozenset({"role", "phase"})
 _OWN, _FAULT, _OPERATION, _TELLING, _NEW, _REST = range(6)
 
 
-def bearing(record: Record, past: Collection[int]) -> list[int]:
-    """Indices of the strikes that had a part in a past (indices of events), and of what these strikes did, in order.
-
-    A fault had one if a host that it struck did anything in the past afterwards, or a message of the past to or from it was lost.
-    """
+def fault_events(record: Record, past: Collection[int]) -> list[int]:
+    """Indices of the strikes that took effect before the last event of a past (indices of events), and of what they did, in order."""
     assert record.trace is not None
     last = max(past, default=-1)
-    sends = {event.index: event for event in record.trace if event.kind == "send" and event.index in past}
-    acts = [(event.index, event.host) for event in record.trace if event.index in past]
-    for event in record.trace:
-        if event.kind == "drop" and event.cause in sends and event.index <= last:
-            acts += [(event.index, event.host), (event.index, sends[event.cause].host)]
-    strikes = {strike.index for strike in record.strikes if strike.struck and _bears(strike, past, acts)}
-    return [event.index for event in record.trace if event.index in strikes or (event.cause in strikes and event.index <= last)]
-
-
-def _bears(strike: Strike, past: Collection[int], acts: Sequence[tuple[int, str | None]]) -> bool:
-    return strike.index in past or any(index > strike.index and host in strike.hosts for index, host in acts)
+    struck = {strike.index for strike in record.strikes if strike.struck}
+    return [event.index for event in record.trace if event.index <= last and (event.index in struck or event.cause in struck)]
 
 
 @dataclass
 class _Line:
-    """One line to be: `count` events alike, the last one at `until`; `events` of the past are told by it."""
+    """One line to be: `count` messages, the last one at `until`, `alike` to the word or but for a number; it stands for so many
+    `events` of the past."""
 
     event: TraceEvent
     weight: int
@@ -66,9 +55,11 @@ class _Line:
     events: int = 1
     count: int = 1
     until: float = 0.0
+    alike: bool = True
 
     def __str__(self) -> str:
-        more = f"   ({self.count} times until {instant(self.until)})" if self.count > 1 else ""
+        like = "" if self.alike else ", and the like"
+        more = f"{like}   ({self.count} times until {instant(self.until)})" if self.count > 1 else ""
         return f"{self.event.time:12.6f} s  {self.event.host or '-':6} {self.text}{more}".rstrip()
 
 
@@ -101,7 +92,7 @@ class _Teller:
         # A send is told by what came of it, where that is in the past.
         told = {event.cause for event in trace if event.index in past and event.kind in ("deliver", "drop")}
         self.lines: list[_Line] = []
-        self._open: dict[object, _Line] = {}
+        self._open: dict[tuple[object, ...], _Line] = {}
         for event in trace:
             if event.index not in past:
                 continue
@@ -123,19 +114,17 @@ class _Teller:
         self.lines.append(line)
 
     def _message(self, event: TraceEvent, arrow: Arrow) -> None:
-        weight, words = self._news(event, arrow), _words(event)
-        key: object = (arrow.sender, arrow.to, event.kind, words)
-        if weight == _REST and arrow.routine:
-            key, words = (arrow.sender, arrow.to, event.kind, arrow.type), f"{words}, and the like"
+        words = _words(event) + (f": {arrow.why}" if arrow.why and event.kind == "send" else "")
+        link = (arrow.sender, arrow.to, event.kind)
+        if not arrow.routine:  # what comes after it repeats this one
+            self._open.pop((*link, arrow.type, True), None)
+        key = (*link, arrow.type if arrow.routine else words, arrow.routine)
         line = self._open.get(key)
         if line is None:
-            text = _words(event) + (f": {arrow.why}" if arrow.why and event.kind == "send" else "")
-            self._open[key] = line = _Line(event, weight, text, events=0, count=0)
+            self._open[key] = line = _Line(event, self._news(event, arrow), words, events=0, count=0)
             self.lines.append(line)
-        elif arrow.routine:
-            line.text = words
-        line.count, line.until = line.count + 1, event.time
-        line.events += 1
+        line.events, line.count, line.until = line.events + 1, line.count + 1, event.time
+        line.alike = line.alike and line.text == words
 
     def _news(self, event: TraceEvent, arrow: Arrow) -> int:
         """How much a message matters."""
