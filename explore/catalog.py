@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from ..sim.frames import authored
 from ..sim.scenario import Scenario
 
 __all__ = ["UnknownScenarioError", "find_scenario", "reference_to", "scenario_names"]
@@ -43,9 +43,8 @@ def find_scenario(reference: str) -> type[Scenario]:
     except UnknownScenarioError:
         raise
     except Exception as error:  # a module may raise anything while it is imported
-        ours = (__file__, importlib.__file__, "<frozen")
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
-        where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+        frame = authored(error)
+        where = f" ({frame.filename}, line {frame.lineno})" if frame is not None and frame.filename != __file__ else ""
         said = f"{type(error).__name__}: {error}{where}"
         raise UnknownScenarioError(f"the scenario {reference!r} cannot be loaded: {said}") from error
     if not (isinstance(found, type) and issubclass(found, Scenario)):

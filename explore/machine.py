@@ -34,6 +34,7 @@ from ..properties.history import Value
 from ..report.summary import Tally
 from ..report.text import noise_text, schedule_lines
 from ..sim import codec
+from ..sim.monitoring import PropertyError
 from ..sim.noise import keyed_integer
 from ..sim.record import Record
 from ..sim.scenario import Scenario, ScenarioError
@@ -201,6 +202,11 @@ def _examine(kind: type[ScenarioMachine], options: Options) -> AssertionError | 
 
 
 def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> AssertionError | None:
+    """Explore; the first failure, shrunk.
+
+    Raises:
+        PropertyError: a property could not judge a run; says which schedule it was.
+    """
     kind.tally = expected(kind.scenario)
     kind.failing = None
     kind.salt = options.seed
@@ -209,6 +215,9 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Assert
         run_state_machine_as_test(kind, settings=_settings(kind, options))
     except _FailingRunError:
         pass
+    except PropertyError as error:
+        which = f"This was schedule {kind.tally.schedules + 1} of {name}"
+        raise PropertyError(f"{error}.  {which}; the same --killpoint-seed gives it again") from error
     except Flaky:
         if kind.failing is None:
             raise

@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .explanation import explain
-from .history import Complete, Event, Invoke, Operation, Outcome, operation_of
+from .history import Complete, Event, Invoke, Operation, Outcome, operation_of, render
 from .search import Deepest, Search, furthest
 from .specification import Specification, SpecificationError, UnknownFunctionError, call_of
 from .verdict import Evidence, Status, Verdict
@@ -156,6 +156,18 @@ class Linearizable:
     specification: Specification
     budget: int | None = DEFAULT_BUDGET
     functions: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what is no specification.
+
+        Raises:
+            SpecificationError: it is a class, or something else that has no `step`.
+        """
+        given = self.specification
+        if isinstance(given, type):
+            raise SpecificationError(f"Linearizable({given.__name__}): it needs a specification, not its class: {given.__name__}()")
+        if not callable(getattr(given, "step", None)):
+            raise SpecificationError(f"Linearizable({render(given)}): it needs a specification, such as Register(), which this is not")
 
     @property
     def name(self) -> str:

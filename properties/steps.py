@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .history import Operation, Value
-from .specification import Call, Refusal, Specification, State, call_of
+from .history import Operation, Value, render
+from .specification import Call, Refusal, Specification, SpecificationError, State, call_of
 
 __all__ = ["Steps"]
 
@@ -46,7 +46,7 @@ class Steps:
             number = numbers.setdefault(call, len(numbers))
             if number == len(self.calls):
                 # A search may end before it comes by a call that the specification does not know: ask now.
-                self.specification.step(self.specification.initial, call)
+                self._ask(self.specification.initial, call)
                 pure = self.specification.pure(call)
                 self.calls.append(call)
                 self.next.append({})
@@ -61,7 +61,7 @@ class Steps:
         known = self.next[call].get(state)
         if known is not None:
             return known
-        following = self.specification.step(self.states[state], self.calls[call])
+        following = self._ask(self.states[state], self.calls[call])
         if isinstance(following, Refusal):
             number = -1
             self.demanding[call] = True
@@ -73,3 +73,12 @@ class Steps:
                 self.states.append(following)
         self.next[call][state] = number
         return number
+
+    def _ask(self, state: State, call: Call) -> State | Refusal:
+        try:
+            return self.specification.step(state, call)
+        except Exception as error:
+            if not isinstance(error, SpecificationError):  # which says so itself
+                shown = f"{call.function}({'' if call.argument is None else render(call.argument)})"
+                error.add_note(f"{self.specification.name}.step was asked for {shown} -> {render(call.result)} in the state {state!r:.200}")
+            raise

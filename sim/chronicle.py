@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..properties.history import Event, Incident, Observe, Value
-from ..properties.verdict import Monitor, Verdict
+from ..properties.verdict import Monitor, Property, Verdict
 from .digest import Digest, canonical
+from .monitoring import PropertyError, checked, misjudged
 from .payload import encode_observed
 from .record import LogLine
 from .trace import TraceEvent
@@ -33,7 +34,9 @@ class Chronicle:
         self.trace: list[TraceEvent] | None = [] if trace else None
         self.history: list[Event] = []
         self.logs: list[LogLine] = []
+        self.properties: list[Property] = []
         self.monitors: list[Monitor] = []
+        """Of these properties, in their order; a monitor alone, as a notebook may add one, is known by its class."""
         self.verdict: Verdict | None = None
         self.violated: Monitor | None = None
         self.digest = Digest()
@@ -49,15 +52,21 @@ class Chronicle:
             # The time that properties take, and what they print, is not the program's in whose slice this happens.
             running, self.running = self.running, None
             try:
-                for monitor in self.monitors:
+                for place, monitor in enumerate(self.monitors):
+                    prop = self.properties[place] if place < len(self.properties) else None
                     verdict = monitor.feed(event)
                     if verdict is not None:
-                        self.verdict, self.violated = verdict, monitor
+                        self.verdict, self.violated = checked(prop, monitor, verdict, event), monitor
                         self.stopped = True
                         return
-            except Exception as error:  # noqa: BLE001  # of a property, which is the scenario's
+            except PropertyError as error:
                 self.running = running
                 self.fail(error)
+            except Exception as error:  # noqa: BLE001  # of a property, which is the scenario's
+                self.running = running
+                wrapped = misjudged(prop, monitor, error, event)
+                wrapped.__cause__ = error
+                self.fail(wrapped)
             finally:
                 self.running = running
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import inspect
 import os
+import traceback
 from pathlib import Path
 from types import CodeType, FrameType
 
-__all__ = ["awaited", "defined_at", "innermost", "is_program"]
+__all__ = ["authored", "awaited", "defined_at", "innermost", "is_program"]
 
 _OURS = Path(__file__).parent.as_posix() + "/"
+_CHECKERS = Path(__file__).parent.parent.as_posix() + "/properties/"
 _PYTHON = Path(os.__file__).parent.as_posix() + "/"
 
 
@@ -32,6 +34,14 @@ def defined_at(function: object) -> str:
     unwrapped = inspect.unwrap(function) if callable(function) else function
     code = getattr(unwrapped, "__code__", None) or getattr(unwrapped, "cr_code", None)
     return f"{code.co_filename}:{code.co_firstlineno} in {code.co_qualname}" if isinstance(code, CodeType) else ""
+
+
+def authored(error: BaseException) -> traceback.FrameSummary | None:
+    """The innermost frame of an exception that the scenario's author wrote: neither a checker of ours nor what runs programs."""
+    frames: list[traceback.FrameSummary] = list(traceback.extract_tb(error.__traceback__))
+    programs = [frame for frame in frames if is_program(frame.filename)]
+    own = [frame for frame in programs if not frame.filename.replace("\\", "/").startswith(_CHECKERS)]
+    return next((some[-1] for some in (own, programs, frames) if some), None)
 
 
 def awaited(coroutine: object) -> object:

@@ -25,6 +25,7 @@ from ..properties.verdict import Property, Status, Verdict
 from .fault import ANY
 from .frames import defined_at
 from .machine import Armed, Machine
+from .monitoring import finished, started
 from .noise import NoiseSource
 from .payload import encode_recorded
 from .record import Record, Statistics, Strike
@@ -61,6 +62,7 @@ class Session:
 
     Raises:
         ScenarioError: the scenario has no such mutant, or no hosts.
+        PropertyError: one of its properties cannot start; from then on also: one failed to judge the run.
     """
 
     def __init__(
@@ -122,7 +124,8 @@ class Session:
         self.properties: list[Property] = [NoCrash(), *self.scenario.properties]
         if budget == "quorum-safe":
             self.properties += self.scenario.liveness
-        self.world.monitors = [prop.start() for prop in self.properties]
+        self.world.properties = self.properties
+        self.world.monitors = [started(prop) for prop in self.properties]
         self.world.boot()
         for desk in self._desks.values():
             self.world.run_now(desk.machine)  # so that a call at time 0 finds its client ready
@@ -366,7 +369,7 @@ class Session:
             elif world.stopped:
                 verdicts.append(Verdict(prop.name, Status.UNKNOWN, "the run was stopped at the first violation of another property"))
             else:
-                verdicts.append(monitor.finish())
+                verdicts.append(finished(prop, monitor, world.history))
         boundaries = {"send": 0, "deliver": 0, "disk": 0}
         for machine in world.machines.values():
             boundaries["send"] += machine.sends

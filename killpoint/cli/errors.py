@@ -6,12 +6,22 @@ from ..checking import ReadError, UnknownModelError
 from ..explore.catalog import UnknownScenarioError
 from ..properties.specification import SpecificationError
 from ..sim.codec import ScheduleError
+from ..sim.monitoring import PropertyError
 from ..sim.scenario import ScenarioError
 from .arguments import UsageError
 
 __all__ = ["is_bad_input"]
 
-_OURS = (ReadError, ScenarioError, ScheduleError, SpecificationError, UnknownModelError, UnknownScenarioError, UsageError)
+_OURS = (
+    PropertyError,
+    ReadError,
+    ScenarioError,
+    ScheduleError,
+    SpecificationError,
+    UnknownModelError,
+    UnknownScenarioError,
+    UsageError,
+)
 
 
 def is_bad_input(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from ..explore.finding import Finding, expected, found
 from ..explore.shrink import BUDGET, Shrinker
 from ..properties.verdict import Status
 from ..report.summary import as_json, summary_table
+from ..sim.monitoring import PropertyError
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from .arguments import FAILED, INTERRUPTED, UsageError
@@ -41,7 +42,11 @@ class _Campaign:
         self._task = progress.add_task("exploring", total=options.examples - options.start, told="")
 
     def search(self, interrupt: Interruptible) -> Record | None:
-        """Run schedules; the first failing record, or None."""
+        """Run schedules; the first failing record, or None.
+
+        Raises:
+            PropertyError: a property could not judge a run; says which schedule it was, and how to run it again.
+        """
         options = self.options
         try:
             return search(
@@ -55,6 +60,9 @@ class _Campaign:
                 each=self._finished,
                 stop=interrupt,
             )
+        except PropertyError as error:
+            again = self.command(self.next + 1)
+            raise PropertyError(f"{error}.  This was schedule {self.next} of seed {options.seed}; to run it again: {again}") from error
         finally:
             self.tally.wall_seconds = time.monotonic() - self._started
             self._progress.stop_task(self._task)
@@ -90,10 +98,10 @@ class _Campaign:
         self._progress.update(task, completed=shrinker.runs, told=told)
         self._pulse.tell("shrinking", shrinker.runs, BUDGET, told)
 
-    def command_to_go_on(self) -> str:
-        """What to paste to take up the campaign where it stopped."""
+    def command(self, examples: int) -> str:
+        """What to paste to take up the campaign where it stopped, up to that many examples."""
         options = self.options
-        words = ["killpoint", "explore", options.scenario, "--seed", str(options.seed), "--examples", str(options.examples)]
+        words = ["killpoint", "explore", options.scenario, "--seed", str(options.seed), "--examples", str(examples)]
         words += ["--mutant", options.mutant] if options.mutant else []
         words += ["--budget", options.budget] if options.budget else []
         words += ["--out", str(options.out)] if options.out != Path(".killpoint") else []
@@ -138,7 +146,7 @@ def _print(campaign: _Campaign, finding: Finding | None, *, stopped: bool) -> No
         show(["", *finding.lines()], console)
     elif stopped:
         told = f"Interrupted after {campaign.tally.schedules} schedules.  To go on:"
-        show(["", told, f"    {campaign.command_to_go_on()}"], console)
+        show(["", told, f"    {campaign.command(campaign.options.examples)}"], console)
 
 
 def _print_json(campaign: _Campaign, finding: Finding | None, *, stopped: bool) -> None:

@@ -188,6 +188,39 @@ def test_a_scenario_that_fails_to_import_is_named_with_the_line(killpoint: Killp
     assert f"{os.sep}broken.py, line 1)" in said
 
 
+MISJUDGING = """
+from explore_scenarios import Forgetful as Sound
+
+
+class Monitor:
+    def feed(self, event):
+        return {}["nothing"] if type(event).__name__ == "Invoke" else None
+
+    def finish(self):
+        return None
+
+
+class Broken:
+    name = "Broken"
+
+    def start(self):
+        return Monitor()
+
+
+class Misjudged(Sound):
+    properties = [Broken()]
+"""
+
+
+def test_a_property_that_fails_is_named_with_its_line_and_with_the_schedule(killpoint: Killpoint) -> None:
+    Path("broken.py").write_text(MISJUDGING)
+    told = complaint(killpoint, "explore", "broken.py:Misjudged", "--seed", 5, "--start", 2, "--examples", 4)
+    assert "the property Broken failed to judge the run: KeyError: 'nothing'" in told
+    assert "broken.py:7 in feed), when it was fed the invocation" in told
+    again = "killpoint explore broken.py:Misjudged --seed 5 --examples 3 --start 2"
+    assert f"This was schedule 2 of seed 5; to run it again: {again}" in told
+
+
 def test_json_does_not_change_how_bad_input_is_answered(killpoint: Killpoint) -> None:
     Path("bad.json").write_text("{")
     assert "bad.json, line 1" in complaint(killpoint, "replay", "bad.json", "--json")

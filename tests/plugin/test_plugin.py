@@ -16,6 +16,7 @@ from killpoint.explore.machine import machine
 from killpoint.explore.options import Options, use
 from killpoint.properties import Linearizable, Register
 from killpoint.sim import codec
+from killpoint.sim.monitoring import PropertyError
 
 pytest_plugins = ["pytester"]
 
@@ -228,6 +229,33 @@ def test_a_system_that_does_nothing_fails_its_test(project: pytest.Pytester) -> 
     result = project.runpytest_inprocess("--killpoint-examples=2")
     result.assert_outcomes(failed=1)
     result.stdout.re_match_lines([r".*NothingSucceededError: The system never did anything for a client: none of \d+ operations"])
+
+
+class Misjudging:
+    """A property, and its monitor, that cannot judge."""
+
+    name = "Misjudging"
+
+    def start(self) -> Misjudging:
+        return self
+
+    def feed(self, event: object) -> None:
+        """Nothing is wrong."""
+
+    def finish(self) -> None:
+        """Nothing is said, which is wrong."""
+
+
+class Misjudged(Refusing):
+    properties: ClassVar = [Misjudging()]
+
+
+def test_a_property_that_cannot_judge_is_told_in_one_sentence() -> None:
+    with use(Options(examples=2, test="TestIt")), pytest.raises(PropertyError) as refused:
+        machine(Misjudged).TestCase("runTest").runTest()
+    told = str(refused.value)
+    assert told.startswith("finish() of the property Misjudging returned None (")
+    assert told.endswith("it must return a Verdict.  This was schedule 1 of TestIt; the same --killpoint-seed gives it again")
 
 
 def test_the_corpus_is_replayed_first_wherever_it_lies(project: pytest.Pytester) -> None:

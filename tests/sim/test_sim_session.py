@@ -11,6 +11,7 @@ from killpoint.properties.verdict import Evidence, Status, Verdict
 from killpoint.sim import faults
 from killpoint.sim.fault import Fault, FaultOutcome
 from killpoint.sim.faults import Kill, Partition, Pause, PowerLoss
+from killpoint.sim.monitoring import PropertyError
 from killpoint.sim.scenario import Scenario, ScenarioError, operation
 from killpoint.sim.schedule import Noise, Schedule
 from killpoint.sim.session import LINGER, Session, run
@@ -512,7 +513,7 @@ def test_a_run_that_is_stopped_takes_no_more_actions_but_keeps_them():
 
 @pytest.mark.parametrize("value", [0, 2])
 def test_a_property_that_raises_is_not_blamed_on_a_program(value):
-    with pytest.raises(LookupError, match="of the property"):
+    with pytest.raises(PropertyError, match=r"the property Tripwire failed .*LookupError: of the property"):
         run(schedule(*[call(0.1 * n, "c1", "write", value=n) for n in (1, 2, 3)]), guarded(Tripwire(value, LookupError("of the property"))))
 
 
