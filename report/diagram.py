@@ -68,8 +68,8 @@ class Table(msgspec.Struct):
     """In virtual seconds."""
     operations: list[tuple[int, int, str, str, str]]
     """Positions of invocation and completion, outcome, what was called, what came of it."""
-    spans: list[tuple[int, str, int, int, str, int]]
-    """Lane, what to draw, from, to, label, term: see `_span`."""
+    spans: list[tuple[int, str, int, int, str, int, str]]
+    """Lane, what to draw, from, to, label, number of the term, the term in words, with which the label ends: see `_span`."""
     cuts: list[tuple[int, int, list[int], list[int], str, str]]
     """From, to, lanes inside, lanes outside, way, words: see `hosts.Cut`."""
     strikes: list[tuple[int, str, str, bool, list[int]]]
@@ -268,15 +268,15 @@ _OUTSTANDING = {
 }
 
 
-def _span(span: Span, lanes: Mapping[str, int], terms: dict[str, int]) -> tuple[int, str, int, int, str, int]:
+def _span(span: Span, lanes: Mapping[str, int], terms: dict[str, int]) -> tuple[int, str, int, int, str, int, str]:
     """What to draw is `l` for whoever leads, `c` for whoever would like to, `f` for any other role, `n` for none, or the span's
     kind.  Terms are numbered as they appear, since they may be any text."""
     if span.kind != "role":
-        return lanes[span.host], span.kind, span.top, span.bottom, span.label, -1
+        return lanes[span.host], span.kind, span.top, span.bottom, span.label, -1, ""
     role = span.role.lower()
     style = next((style for style, roles in _OUTSTANDING.items() if role in roles), "f" if role else "n")
-    label = " ".join(filter(None, (span.role, f"term {span.term}" if span.term else "")))
-    return lanes[span.host], style, span.top, span.bottom, label, _number(terms, span.term) if span.term else -1
+    label = " ".join(filter(None, (span.role, span.term)))
+    return lanes[span.host], style, span.top, span.bottom, label, _number(terms, span.term) if span.term else -1, span.term
 
 
 def _strikes(
@@ -288,7 +288,7 @@ def _strikes(
     for place, event in enumerate(events):
         strike = described.get(event.index)
         if event.kind == "strike" and strike is not None:
-            what = action_text(actions[strike.action])[0]
+            what = action_text(actions[strike.action], at_length=True)[0]
             found.append((place, what, strike_text(strike), strike.struck, _lanes(strike.hosts, lanes)))
         elif event.kind == "strike":
             found.append((place, value_text(event.detail.get("fault"), 100), "", True, []))

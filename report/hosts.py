@@ -42,8 +42,8 @@ class HostState(msgspec.Struct):
 
     @property
     def term(self) -> str:
-        """What it last observed as its term (or view, epoch, ballot); empty if it did not."""
-        return next((value_text(self.observed[key], 24) for key in TERMS if key in self.observed), "")
+        """What it last observed as its term, or view, epoch, ballot, by that name: `term 3`, `view (3, 'a')`; empty if it did not."""
+        return next((f"{key} {value_text(self.observed[key], 24)}" for key in TERMS if key in self.observed), "")
 
     @property
     def cut(self) -> str:
@@ -126,7 +126,8 @@ def states_at(events: Iterable[TraceEvent], hosts: Iterable[str], at: float) -> 
 class Span(msgspec.Struct, frozen=True):
     """A stretch of one lane, from the event at position `top` to the one at position `bottom` (their number: to the end).
 
-    `kind` is `role` (alive; `role` and `term` say what it took itself for), `down` or `paused`; `label` says it in a word.
+    `kind` is `role` (alive; `role` and `term` say what it took itself for), `down` or `paused`; `label` says it in a word.  A term
+    comes with its name: `term 3`, `view 7`.
     """
 
     host: str

@@ -183,9 +183,9 @@ def _plan(record: Record) -> str:
     invocations = {(event.time, event.host): event.index for event in record.trace or () if event.kind == "invoke"}
     rows = []
     for place, action in enumerate(record.schedule.actions):
-        what, more = action_text(action)
+        what, more = action_text(action, at_length=True)
         strike = strikes.get(place)
-        became = strike_text(strike) if strike is not None else ""
+        became = strike_text(strike, at_length=True) if strike is not None else ""
         target = strike.index if strike is not None and strike.struck else None
         if isinstance(action, Call):
             target = invocations.get((action.at, action.client))

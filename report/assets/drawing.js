@@ -9,6 +9,10 @@ const makeDrawing = (run, svg) => {
   const view = {
     scale: 1, spread: 1, width: 800, fold: true, opened: new Set(),  // as asked for; `opened` are folds, by the event above
     past: null, alone: false,                     // the past that is in full colour, and whether nothing else is shown
+    tells: ([, what, became]) => {                // a fault, and what became of it, as lines of text beside the axis
+      const most = view.gutter - 22, called = wrap(what, most, 10.5, 3, true);
+      return [called, view.scale >= 0.5 ? wrap(became, most, 10, 5 - called.length) : []];
+    },
     hiddenTypes: new Set(), hiddenLanes: new Set(), hiddenKinds: new Set(),
     room: 0,                                      // below the violation
     axis: 60, gutter: 0, x: [], column: [], right: 0, Y: new Float64Array(run.count + 1), height: 0,
@@ -52,13 +56,14 @@ const makeDrawing = (run, svg) => {
   // shortened, and below the violation there is room for its card.
   const stretches = () => {
     const from = [0], to = [0], zoom = Math.max(view.scale, 1);      // looking closer does not fold more
-    let base = 0, screen = 0, last = -1, passed = Infinity;
+    let base = 0, screen = 0, last = -1, passed = Infinity, told = 0;
     view.folds = [];
     const step = (y) => {
       let gap = (y - base) * view.scale;
       const folds = view.fold && !view.opened.has(last), hides = passed < y;
       if (folds && !hides) gap = Math.min(gap, MOST * zoom);
       if (folds && hides && gap > 1.5 * MOST * zoom) {
+        if (told > screen) { from.push(base); to.push(screen = told); }      // not over the words of a fault
         view.folds.push({ after: last, from: base, to: y, top: screen, bottom: screen + QUIET });
         gap = QUIET;
       }
@@ -70,6 +75,7 @@ const makeDrawing = (run, svg) => {
       if (notable(i)) {
         step(run.y[i]);
         last = i;
+        if (run.strikeOf.has(i) && view.scale >= 0.04) told = Math.max(told, screen + 4 + 12 * view.tells(run.strikeOf.get(i)).flat().length);
         if (i === run.violation) { from.push(base); to.push(screen += view.room); }
       } else if (run.y[i] > base && shown(i) && !INVISIBLE.has(run.kind[i])) passed = Math.min(passed, run.y[i]);
     }
@@ -133,16 +139,19 @@ const makeDrawing = (run, svg) => {
   const nameLost = (parent, flight) => {          // what was lost, and why, next to the cross
     const { from, end, to } = flight, [x1, , x2, y2] = ends(flight), left = x2 < x1;
     const told = `${run.typeName(from)} → ${run.lanes[to].name}: ${run.field(end, "why") || "dropped"}`;
-    room.label(parent, told, [[x2 + (left ? -7 : 7), y2 + 3, left ? "end" : "start"]], { style: "lost", size: 9.5, most: 200 });
+    const at = (beyond, down) => [x2 + (left === beyond ? -7 : 7), y2 + down, left === beyond ? "end" : "start"];
+    const spots = [at(true, 3), at(true, 12), at(false, 12), at(true, -7), at(true, 21)];
+    room.label(parent, told, spots, { style: "lost", size: 9.5, most: 200, own: end });
   };
-  const nameArrived = (parent, { from }, [x1, y1, x2, y2]) => {      // what was said, as much as fits on the arrow
+  const nameArrived = (parent, { from, end }, [x1, y1, x2, y2]) => { // what was said, as much as fits on the arrow
     const type = run.typeName(from), span = Math.abs(x2 - x1), slope = Math.abs(y2 - y1) / span;
-    const spots = (width) => [(span - width / 2 - 10) / span, (width / 2 + 10) / span, 0.5].map((share) => (
+    const shares = (width) => [(span - width / 2 - 10) / span, (width / 2 + 10) / span, 0.5, 0.35, 0.65];
+    const spots = (width) => shares(width).map((share) => (
       [x1 + share * (x2 - x1), y1 + share * (y2 - y1) - 3 - Math.min(slope * width * 0.4, 12), "middle"]));
     const told = fit(run.brief(from), Math.min(span - 26, 280), 9.5);
     for (const text of told.length > type.length + 4 && view.scale >= 0.8 && slope < 0.14 ? [told, type] : [type]) {
-      const width = wide(text, 9.5), style = `name t${run.type[from] % 8}`;
-      if (width <= span - 14 && room.label(parent, text, spots(width), { style, size: 9.5 })) return;
+      const width = wide(text, 9.5), options = { style: `name t${run.type[from] % 8}`, size: 9.5, own: end, clear: true };
+      if (width <= span - 14 && room.label(parent, text, spots(width), options)) return;
     }
   };
   const tick = (i) => {                           // disk operations to the right of the lane, kill points and logs to the left
@@ -194,6 +203,9 @@ const makeDrawing = (run, svg) => {
     svg.setAttribute("width", fix(view.right));
     svg.setAttribute("height", fix(view.height));
     svg.setAttribute("viewBox", `0 0 ${fix(view.right)} ${fix(view.height)}`);
+    for (const flight of run.flights.filter(drawable)) {
+      if (inPast(flight.end < 0 ? flight.from : flight.end)) room.line(...ends(flight), flight.end);
+    }
     paintScenery(run, view, { inPast, grid, shapes, words, room });
     cutIntoPages();
   };

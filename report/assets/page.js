@@ -40,15 +40,16 @@
     look();
     overlay();
   };
+  const shortened = (told, named) => told.slice(0, told.length - named.length) + named.replace(/^term /, "");
   const look = () => {
     const top = scroll.scrollTop, tall = scroll.scrollHeight || 1;
     drawing.show(top, top + scroll.clientHeight);
     frame.style.top = (100 * top) / tall + "%";
     frame.style.height = (100 * scroll.clientHeight) / tall + "%";
     const states = run.lanes.map(() => ["", ""]); // what each host was at the top of what is in sight
-    for (const [number, style, from, to, told] of run.spans) {
+    for (const [number, style, from, to, told, , named] of run.spans) {
       const covers = view.Y[from] <= top + 40 && view.Y[to] > top + 40;
-      if (covers && (told || style === "n") && states[number][1] !== "down") states[number] = [told.replace("term ", ""), style];
+      if (covers && (told || style === "n") && states[number][1] !== "down") states[number] = [shortened(told, named), style];
     }
     states.forEach(([textContent, className], number) => Object.assign(heads.children[number].lastChild, { textContent, className }));
   };
@@ -282,7 +283,7 @@
   for (const event of ["wheel", "pointerdown", "keydown"]) addEventListener(event, touch, { capture: true, passive: true });
   if (card) {                                     // the faults that had a part in it
     const seen = run.pastOf(run.violation), list = card.querySelector(".bearing");
-    const bearing = run.strikes.filter((strike) => run.bears(strike, seen));
+    const bearing = run.strikes.filter((strike) => seen[strike[0]]);
     for (const [place, what] of bearing) list.append(details.link(place, `${(run.time[place] / 1e6).toFixed(3)} s  ${what}`));
     list.hidden = !bearing.length;
   }

@@ -137,7 +137,19 @@ const readRun = (table) => {
   };
 
   // ---- happened before ----------------------------------------------------------------------------------------------------
-  // 1: in the past of one of these events, by program order and cause; 2: a message from there that never arrived.
+  // A fault had a part in a past if a host that it struck did anything there afterwards, or a message to or from it was lost, or if
+  // the host was still down, paused or cut off in the end: silence counts as well.
+  const bears = ([at, , , struck, hosts], seen, last) => {
+    if (!struck || seen[at]) return struck;
+    for (let i = at + 1; i < count; i++) {
+      if ((seen[i] === 1 && hosts.includes(lane[i])) || (seen[i] === 2 && hosts.includes(lane[cause[i]]))) return true;
+    }
+    const lasting = ([from, to]) => (from === at || cause[from] === at) && to >= last;
+    return table.spans.some(([, , from, to]) => lasting([from, to])) || table.cuts.some(lasting);
+  };
+
+  // 1: in the past of one of these events, by program order and cause; 2: a message from there that never arrived; 3: a fault that
+  // had a part in it, and what it did.
   const past = (events) => {
     const seen = new Uint8Array(count), stack = [...events], last = Math.max(...events);
     for (const i of events) seen[i] = 1;
@@ -148,21 +160,14 @@ const readRun = (table) => {
       }
     }
     for (let i = 0; i < last; i++) if (kind[i] === "drop" && cause[i] >= 0 && seen[cause[i]] === 1) seen[i] = 2;
+    const bearing = new Set(table.strikes.filter((strike) => strike[0] < last && bears(strike, seen, last)).map(([at]) => at));
+    for (let i = 0; i < last; i++) if (!seen[i] && (bearing.has(i) || bearing.has(cause[i]))) seen[i] = 3;
     return seen;
   };
   // A verdict rests on everything that it speaks of.
   const pastOf = (i) => past(i === table.violation ? [i, ...evidenceOf.keys()] : [i]);
-  // A fault had a part in a past if a host that it struck did anything there afterwards, or a message to or from it was lost.
-  const bears = ([at, , , struck, hosts], seen) => {
-    if (!struck || seen[at]) return struck;
-    for (let i = at + 1; i < count; i++) {
-      if (seen[i] && (hosts.includes(lane[i]) || (seen[i] === 2 && hosts.includes(lane[cause[i]])))) return true;
-    }
-    return false;
-  };
-
   return {
     ...table, table, lanes, time, y, kind, lane, cause, before, index, type, routine, place, flights, flightOf, operationOf, strikeOf,
-    evidenceOf, isFlight, fields, field, host, stamp, millis, typeName, body, brief, summary, state, title, pastOf, bears,
+    evidenceOf, isFlight, fields, field, host, stamp, millis, typeName, body, brief, summary, state, title, pastOf,
   };
 };

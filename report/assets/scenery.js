@@ -56,6 +56,7 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
     for (let i = 0; i < run.count; i++) {
       if (run.kind[i] !== "calm") continue;
       put(grid, "path", { class: "calm", d: `M${axis} ${fix(Y[i])}H${fix(view.right)}` });
+      room.line(axis, Y[i], view.right, Y[i]);
       label(words, "calm: all faults end", [[axis + 8, Y[i] - 4], [view.right - 8, Y[i] - 4, "end"]], { style: "calm" });
     }
   };
@@ -72,7 +73,10 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
       rect(group, "", axis, top + 5, view.right - axis, bottom - top - 10);
       const told = messages ? `, ${messages} routine message${messages > 1 ? "s" : ""}` : "";
       const text = `${(length / 1e6).toFixed(length < 1e5 ? 3 : 1)} s quiet${told} — click to unfold`;
-      put(group, "text", { x: axis + 8, y: (top + bottom) / 2 + 4 }, text);
+      const y = (top + bottom) / 2 + 4, lanes = view.x.filter(Number.isFinite).sort((a, b) => a - b);
+      const starts = [axis - 4, ...lanes], ends = [...lanes, view.right], needed = wide(text, 11) + 24;
+      const gap = starts.findIndex((left, k) => ends[k] - left >= needed);
+      label(words, text, [[(gap < 0 ? axis : starts[gap]) + 12, y]], { style: "quiet", size: 11, force: true });
     }
   };
 
@@ -90,15 +94,16 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
     }
   };
   const paintRoles = () => {                      // a role where it begins; a mere change of term only where there is room
-    const before = new Map(), role = (told) => told.split(" term ")[0];
-    for (const [lane, kind, from, , told, term] of [...run.spans].sort((a, b) => a[2] - b[2])) {
+    const before = new Map();
+    for (const [lane, kind, from, , told, term, named] of [...run.spans].sort((a, b) => a[2] - b[2])) {
       if (!there(lane) || !WIDTH[kind] || !told) continue;
       const last = before.get(lane), outstanding = kind === "l" || kind === "c";
-      before.set(lane, told);
-      if (last === told || !inPast(from) || run.evidenceOf.has(from)) continue;
-      const same = last !== undefined && role(last) === role(told), text = same ? told.slice(told.indexOf("term ")) : told;
+      const role = told.slice(0, told.length - named.length);
+      before.set(lane, { told, role });
+      if (last?.told === told || !inPast(from) || run.evidenceOf.has(from)) continue;
+      const text = last?.role === role && named ? named : told;
       if (last === undefined && !outstanding) continue;
-      const spots = [[x(lane) + 9, Y[from] + 10], [x(lane) + 9, Y[from] + 20], [x(lane) - 9, Y[from] + 10, "end"]];
+      const spots = [10, 20, 30, -3].flatMap((down) => [[x(lane) + 9, Y[from] + down], [x(lane) - 9, Y[from] + down, "end"]]);
       const style = `role ${kind} q${Math.max(term, 0) % 6}`, most = Math.max(view.column[lane] - 14, 140);
       label(words, outstanding ? told : text, spots, { style, bold: outstanding, force: outstanding && close, most });
     }
@@ -136,6 +141,7 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
     }
     const across = (y) => `M${fix(Math.min(...sides))} ${fix(y)}H${fix(Math.max(...sides))}`;
     put(shapes, "path", { class: "span", d: across(top) });
+    for (const y of to < run.count ? [top, bottom] : [top]) room.line(Math.min(...sides), y, Math.max(...sides), y);
     for (const lane of lanes) mark(words, inside.includes(lane) ? "inside" : "outside", x(lane), top);
     const last = inside.findLast(there) ?? lanes[0], most = Math.max(...sides) > x(last) ? Math.max(view.column[last] - 40, 90) : 400;
     const spots = [[x(last) + 23, top + 13], [x(last) - 23, top + 13, "end"]];
@@ -166,8 +172,9 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
       const options = { style, size: 10.5, bold: wanted, most: view.column[lane] - 20, force: wanted };
       if (bottom - top < 15) label(words, `${call} → ${result}`, [[left, (top + bottom) / 2 + 4]], { ...options, ...ended });
       else {
-        label(words, call, [[left, top + 9]], options);
-        if (end >= 0) label(words, `→ ${result}`, [[left, bottom - (rank === " decisive" ? 5 : 0)]], { ...options, ...ended });
+        const right = x(lane) - (rank ? 26 : 9), spots = [9, 20, -3].flatMap((down) => [[left, top + down], [right, top + down, "end"]]);
+        label(words, call, spots.filter(([, y]) => y < bottom - 12), options);
+        if (end >= 0) label(words, `→ ${result}`, [[left, bottom - (rank === " decisive" ? 5 : 0)], [left, bottom - 9]], { ...options, ...ended });
       }
     }
   };
@@ -175,14 +182,14 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
   // ---- faults and what they did ---------------------------------------------------------------------------------------------
   const paintFaults = () => {
     for (const strike of run.strikes) {
-      const [place, what, became, struck, hosts] = strike, y = Y[place], left = axis + 15, most = view.gutter - 22;
-      const bears = !view.past || run.bears(strike, view.past), dim = bears ? "" : " faded";
+      const [place, , , struck, hosts] = strike, y = Y[place], left = axis + 15;
+      const bears = !view.past || view.past[place] > 0, dim = bears ? "" : " faded";
       if (view.alone && !bears) continue;
       const reach = hosts.filter(there).map(x), style = `fault${struck ? "" : " idle"}${dim}`;
       if (reach.length) put(shapes, "path", { class: "reach" + dim, d: `M${axis} ${fix(y)}H${fix(Math.min(...reach) - 10)}` });
       mark(words, struck ? "bolt" : "dud", axis + 7, y, dim.trim());
       if (view.scale < 0.04) continue;
-      const called = wrap(what, most, 10.5, 2, true), told = close ? wrap(became, most, 10, 4 - called.length) : [];
+      const [called, told] = view.tells(strike);
       label(words, called, [[left, y + 4]], { style, size: 10.5, bold: true, force: close });
       label(words, told, [[left, y + 4 + 12 * called.length]], { style: style + " sub", size: 10 });
     }
@@ -200,7 +207,7 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
       const loud = ["kill", "power", "crash"].includes(shape), y = Y[i] + (i === run.violation ? -6 : 3.5);
       mark(words, shape, x(lane), Y[i], faded(i).trim());
       const options = { style: `mark ${shape}${faded(i)}`, bold: loud, force: loud && close, most: 240 };
-      label(words, told, [[x(lane) + 11, y], [x(lane) - 11, y, "end"]], options);
+      label(words, told, [0, 9, -9].flatMap((down) => [[x(lane) + 11, y + down], [x(lane) - 11, y + down, "end"]]), options);
     }
   };
 

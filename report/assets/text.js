@@ -41,9 +41,9 @@ const wrap = (text, most, size, lines, bold) => { // in at most so many lines, b
   return out;
 };
 
-// Which stretches of which rows of a picture are taken by text.
+// Which stretches of which rows of a picture are taken by text, and where lines run that texts should keep clear of.
 const makeRoom = () => {
-  const rows = new Map(), ROW = 3;
+  const rows = new Map(), ROW = 3, strips = new Map(), STRIP = 16;
   const span = (y) => {
     const found = [];
     for (let row = Math.floor((y - 7.5) / ROW); row <= Math.floor((y + 1) / ROW); row++) found.push(row);
@@ -53,13 +53,36 @@ const makeRoom = () => {
     for (const row of span(y)) { if (!rows.has(row)) rows.set(row, []); rows.get(row).push([x, x + width]); }
   };
   const free = (x, y, width) => span(y).every((row) => !rows.get(row)?.some(([left, right]) => x < right && left < x + width));
-  // Lines of text at the first of some spots, [x, y, anchor], that is free; `force` puts them at the first anyway.
-  const label = (parent, text, spots, { style = "", size = 10, bold = false, most = 1e4, force = false } = {}) => {
+  const line = (x1, y1, x2, y2, whose) => {
+    const [left, right] = x1 < x2 ? [x1, x2] : [x2, x1], slope = x1 === x2 ? 0 : (y2 - y1) / (x2 - x1);
+    const known = { x: x1, y: y1, left, right, slope, whose };
+    for (let strip = Math.floor(Math.min(y1, y2) / STRIP); strip <= Math.floor(Math.max(y1, y2) / STRIP); strip++) {
+      if (!strips.has(strip)) strips.set(strip, []);
+      strips.get(strip).push(known);
+    }
+  };
+  const crossed = (x, y, width, own) => {         // by a line through the letters, other than its own
+    const hits = ({ x: x1, y: y1, left, right, slope, whose }) => {
+      const from = Math.max(left, x), to = Math.min(right, x + width);
+      if (whose === own || from >= to) return false;
+      const [a, b] = [y1 + slope * (from - x1), y1 + slope * (to - x1)];
+      return Math.max(a, b) > y - 8.5 && Math.min(a, b) < y + 1.5;
+    };
+    for (let strip = Math.floor((y - 8.5) / STRIP); strip <= Math.floor((y + 1.5) / STRIP); strip++) {
+      if (strips.get(strip)?.some(hits)) return true;
+    }
+    return false;
+  };
+  // Lines of text at the first of some spots, [x, y, anchor], that is free, and clear of lines but those of `own`; failing that
+  // at one that is free, unless `clear`; `force` puts them at the first anyway.
+  const label = (parent, text, spots, options = {}) => {
+    const { style = "", size = 10, bold = false, most = 1e4, force = false, own, clear = false } = options;
     const lines = [text].flat().map((line) => fit(line, most, size, bold)).filter(Boolean), row = size + 1.5;
     const wides = lines.map((line) => wide(line, size, bold) + 2);
     const left = ([x, , anchor], k) => x - (anchor === "end" ? wides[k] : anchor === "middle" ? wides[k] / 2 : 0);
     const fits = (spot) => lines.every((_, k) => free(left(spot, k), spot[1] + row * k, wides[k]));
-    const spot = spots.find(fits) ?? (force ? spots[0] : undefined);
+    const open = spots.filter(fits), bare = ([x, y, a]) => !lines.some((_, k) => crossed(left([x, y, a], k), y + row * k, wides[k], own));
+    const spot = open.find(bare) ?? (clear ? undefined : open[0]) ?? (force ? spots[0] : undefined);
     if (!lines.length || !spot) return false;
     lines.forEach((line, k) => {
       take(left(spot, k), spot[1] + row * k, wides[k]);
@@ -67,5 +90,5 @@ const makeRoom = () => {
     });
     return true;
   };
-  return { take, label };
+  return { take, line, label };
 };

@@ -15,10 +15,11 @@ import pytest
 from report_records import raft_record
 
 from killpoint import report
-from killpoint.properties.history import Complete, History, Invoke, Outcome
+from killpoint.properties.history import Complete, History, Invoke, Outcome, Value
 from killpoint.properties.verdict import Evidence, Status, Verdict
 from killpoint.report.diagram import Table
 from killpoint.report.spacetime import MissingTraceError, spacetime_fragment, spacetime_html
+from killpoint.report.text import schedule_lines
 from killpoint.report.wording import value_text
 from killpoint.sim.record import Record, Statistics
 from killpoint.sim.schedule import Call, Schedule
@@ -253,13 +254,36 @@ def test_what_a_lookup_found_is_told_where_the_verdict_turns_on_it() -> None:
 def test_lanes_roles_terms_faults_and_partitions_are_there() -> None:
     data = table(PAGE)
     assert [name for name, client in data.lanes if client] == ["c1", "c2"]
-    labels = {(kind, label) for _, kind, _, _, label, _ in data.spans}
+    labels = {(kind, label) for _, kind, _, _, label, *_ in data.spans}
     assert {("l", "leader term 1"), ("c", "candidate term 2"), ("down", "down"), ("paused", "paused")} <= labels
     struck = {what: (became, hosts) for _, what, became, struck, hosts in data.strikes if struck}
-    assert struck["partition leader isolate"] == ("struck n3, phase idle", [2])
+    assert struck["partition leader from all other hosts of the system"] == ("struck n3, phase idle", [2])
     assert [what for _, what, _, struck, _ in data.strikes if not struck] == ["kill n5"]
     ((_, _, inside, outside, way, words),) = data.cuts
     assert (inside, outside, way, words) == ([2], [0, 1, 3, 4], "both", "no messages between n3 and n1 n2 n4 n5")
+
+
+@pytest.mark.parametrize(("key", "value", "words"), [("view", (3, "a", None), "view (3, 'a', None)"), ("term", 3, "term 3")])
+def test_a_view_is_not_called_a_term(key: str, value: Value, words: str) -> None:
+    trace = (
+        TraceEvent(0, 0.0, "start", "n1", None, {"incarnation": 1}),
+        TraceEvent(1, 0.1, "observe", "n1", None, {key: value}),
+        TraceEvent(2, 0.2, "observe", "n1", None, {"role": "primary"}),
+    )
+    data = table(spacetime_html(msgspec.structs.replace(RECORD, trace=trace)))
+    named = [(kind, label, part) for _, kind, _, _, label, _, part in data.spans if label]
+    assert named == [("n", words, words), ("l", f"primary {words}", words)]
+
+
+def test_the_page_calls_actions_and_what_became_of_them_as_the_terminal_does() -> None:
+    def spaced(text: str) -> str:
+        return " ".join(text.replace("—", " ").split())
+
+    page = spaced(" ".join(fragment(PAGE, '<table class="plan">', "</table>").itertext()))
+    lines = [spaced(line) for line in schedule_lines(RECORD.schedule, RECORD.strikes)]
+    assert any("partition leader from all other hosts of the system" in line for line in lines)
+    assert any("did nothing: down, paused or cut off already" in line for line in lines)
+    assert page == " ".join(lines)
 
 
 def test_the_verdict_and_the_schedule_are_in_words() -> None:
