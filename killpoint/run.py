@@ -94,10 +94,11 @@ class Moment(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         lines = [f"at {instant(self.time)}"]
+        width = max(map(len, self.hosts), default=0)
         for host in self.hosts.values():
             status = "paused" if host.paused else "up" if host.alive else "down"
             said = "  ".join(f"{key}={render(value)}" for key, value in host.observed.items())
-            lines.append(f"{host.name:<4} {status:<6} incarnation {host.incarnation}  {said}".rstrip())
+            lines.append(f"{host.name:<{width}}  {status:<6} incarnation {host.incarnation}  {said}".rstrip())
         lines += [f"cut: {', '.join(f'{sender} -> {to}' for sender, to in self.cuts)}"] if self.cuts else []
         return "\n".join(lines)
 
