@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from .properties.independent import split_by_key
 from .properties.ledger import IssuanceLedger
 from .properties.linearizability import Linearizable
 from .properties.readers import ReadError, read_history
@@ -37,6 +38,8 @@ class UnknownModelError(ValueError):
 def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0) -> Verdict:
     """Decide whether the history in a file is linearizable for a model, in at most about `timeout` seconds (None: no limit).
 
+    A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.
+
     Raises:
         UnknownModelError: there is no such model.
         ReadError: the file cannot be read as a history, or it has operations that the model does not know.
@@ -45,6 +48,8 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0) 
         raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(MODELS)}")
     specification = MODELS[model_name]
     history = read_history(path)
+    if isinstance(specification, Register | CasRegister):
+        specification = split_by_key(specification, history.operations)
     ends = None if timeout is None else time.monotonic() + timeout
     try:
         return Linearizable(specification, budget=None).judge(

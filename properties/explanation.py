@@ -14,6 +14,7 @@ from typing import NamedTuple
 from .history import Operation, Outcome, render
 from .search import Deepest
 from .specification import Refusal, Specification, call_of
+from .zones import NEVER_WRITTEN
 
 __all__ = ["Explanation", "explain"]
 
@@ -50,7 +51,7 @@ def explain(specification: Specification, deepest: Deepest, note: str = "") -> E
         lines.insert(0, f"(an order of {hidden} earlier operations, then)")
     if len(others) > SHOWN:
         lines.append(f"(and {len(others) - SHOWN} more that could come next, none of which leads on)")
-    if note and (others or not why.endswith(TOO_LATE)):
+    if note and (others or not why.endswith(TOO_LATE) or note.startswith(NEVER_WRITTEN)):
         lines.append(f"({note})")
     shown = [*placed, *others[:SHOWN], stuck]
     events = [event for operation in (*placed, stuck) for event in (operation.invoked, operation.completed) if event is not None]

@@ -12,24 +12,29 @@ The initial value counts as written before everything.  Pending reads say nothin
 read its value, and then it never returns.  So crashed clients cost nothing here.
 
 A violation involves the operations that span two zones, six at most.  They alone are an unlinearizable history, since their zones
-are the same; so a history of any length is explained by six operations or fewer.
+are the same; so a history of any length is explained by six operations or fewer.  To these comes, for each read among them, the write
+that had returned last when it began: it excludes nothing more, but what a register holds then is what people expect to be told.
 
 Guarded by a differential test against the search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from .history import Operation, Outcome, Value, render
+from .independent import Independent
 from .registers import CasRegister, Register
 from .specification import Specification
 
-__all__ = ["Conflict", "conflict"]
+__all__ = ["NEVER_WRITTEN", "Conflict", "conflict"]
 
 NEVER = float("inf")
+
+NEVER_WRITTEN = "nobody wrote"
+"""How the reason begins for a value that was read and never written."""
 
 
 class Zone(NamedTuple):
@@ -57,6 +62,10 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
     It applies to a `Register` (or a `CasRegister` without compare-and-sets) whose written values are all different, and
     different from the initial one.
     """
+    if isinstance(specification, Independent):
+        found = conflict(specification.each, [specification.inner(operation) for operation in operations])
+        outer = {operation.id: operation for operation in operations}
+        return found and Conflict(tuple(outer[operation.id] for operation in found.operations), found.why)
     if not isinstance(specification, Register | CasRegister):
         return None
     writes: dict[Value, Operation] = {}
@@ -75,7 +84,7 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
     for value, seen in reads.items():
         write = writes.get(value)
         if write is None and value != specification.initial_value:
-            return Conflict((seen[0],), f"nobody wrote {render(value)}")
+            return _in_its_time(Conflict((seen[0],), f"{NEVER_WRITTEN} {render(value)}"), writes)
         if write is not None:
             early = next((read for read in seen if read.completed is not None and read.completed < write.invoked), None)
             if early is not None:
@@ -83,7 +92,20 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
         zones.append(_zone(write, seen))
     # One that is pending and unread makes a backward zone without end, which excludes nothing.
     zones += [_zone(write, []) for value, write in writes.items() if value not in reads]
-    return _overlap(zones)
+    return _in_its_time(_overlap(zones), writes)
+
+
+def _in_its_time(found: Conflict, writes: Mapping[Value, Operation]) -> Conflict:
+    """With the write that had returned last before each read began."""
+    latest: dict[int, Operation] = {}
+    for read in found.operations:
+        if read.function == "read":
+            before = [write for write in writes.values() if write.ok and _returned(write) < read.invoked]
+            if before:
+                write = max(before, key=_returned)
+                latest[write.id] = write
+    known = {operation.id for operation in found.operations}
+    return found._replace(operations=(*found.operations, *(write for write in latest.values() if write.id not in known)))
 
 
 def _returned(operation: Operation) -> float:

@@ -333,3 +333,26 @@ def test_issuances_that_nobody_knows_of_cost_nothing_in_hindsight() -> None:
     assert analysis.steps < 100
     history.append(operation(18, "lookup", "d16", 41, (32, 33)))
     assert analyse(IssuanceLedger(), history).status is Status.INVALID
+
+
+def test_what_nobody_wrote_is_said_beside_what_the_register_holds() -> None:
+    """Also where the log-linear monitor, which needs no more than the read, finds it."""
+    events: list[Event] = []
+    row(events, "p0", "write", 1)
+    row(events, "p1", "write", 2)
+    row(events, "p2", "read", None, 4)
+    verdict = check(Linearizable(Register()), events)
+    assert verdict.evidence is not None
+    *_, read, note = verdict.evidence.lines
+    assert read.endswith("cannot be placed: the register holds 2, not 4; write(2) of p1 had returned before it began")
+    assert note == "(nobody wrote 4)"
+
+
+def test_a_stale_read_is_told_what_the_register_held_then() -> None:
+    events: list[Event] = []
+    for value in (1, 2, 3):
+        row(events, "p0", "write", value)
+    row(events, "p1", "read", None, 1)
+    verdict = check(Linearizable(Register()), events)
+    assert verdict.evidence is not None
+    assert "the register holds 3, not 1; write(3) of p0 had returned before it began" in verdict.evidence.lines[-1]

@@ -220,7 +220,8 @@ def test_zones_agree_with_the_search(make: Callable[[], Register | CasRegister])
         assert expected is (not verdict.operations), [one.describe() for one in unique]
         if verdict.operations:
             assert Search(specification, verdict.operations).run(1 << 30) is False, "the few operations named are no violation"
-            assert len(verdict.operations) <= 6
+            reads = sum(operation.function == "read" for operation in verdict.operations)
+            assert len(verdict.operations) <= 6 + reads
         found[expected] += 1
     assert min(found.values()) > 400, found
 

@@ -223,6 +223,19 @@ def test_checking_a_file(tmp_path: Path) -> None:
         check_file(path, "queue")
 
 
+def test_a_history_of_many_registers_is_judged_key_by_key(tmp_path: Path) -> None:
+    path = tmp_path / "h.log"
+    rows = [("write", "[7 1]", "[7 1]"), ("write", "[8 2]", "[8 2]"), ("read", "[7 nil]", "[7 1]"), ("read", "[9 nil]", "[9 nil]")]
+    text = "".join(f"INFO  jepsen.util - 0\t:invoke\t:{f}\t{asked}\nINFO  jepsen.util - 0\t:ok\t:{f}\t{said}\n" for f, asked, said in rows)
+    for model in ("register", "cas-register"):
+        path.write_text(text)
+        verdict = check_file(path, model)
+        assert verdict.status is Status.VALID
+        assert verdict.name.endswith("Register by key)")
+        path.write_text(text.replace(":read\t[7 1]", ":read\t[7 2]"))
+        assert check_file(path, model).status is Status.INVALID
+
+
 def test_models_turn_down_what_they_do_not_know(tmp_path: Path) -> None:
     """Every model, given another's operations or arguments of another shape, says so in one sentence."""
     path = tmp_path / "h.edn"

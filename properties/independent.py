@@ -1,0 +1,103 @@
+"""Many objects of one kind in one history, as Jepsen's `independent` records them: every value is a pair of key and value.
+
+    :invoke :write [7 1]      :ok :write [7 1]      :invoke :read [7 nil]      :ok :read [7 1]
+
+By locality (Herlihy & Wing 1990) each key's operations are judged by themselves.  `split_by_key` recognises such histories: to a
+single register, a read that is invoked with a pair makes no sense, and its answers would be called wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+import msgspec
+
+from .history import Operation, Value, render
+from .specification import Call, Refusal, Specification, SpecificationError, State
+
+__all__ = ["Independent", "split_by_key"]
+
+
+@dataclass(frozen=True)
+class Independent(Specification):
+    """One object per key, each as `each` says: arguments are (key, argument), results (key, result) or whatever echoes nothing."""
+
+    each: Specification
+
+    @property
+    def name(self) -> str:
+        """For example `Register by key`."""
+        return f"{self.each.name} by key"
+
+    @property
+    def initial(self) -> State:
+        """Of every object."""
+        return self.each.initial
+
+    def step(self, state: State, call: Call) -> State | Refusal:
+        """What the object of that key does."""
+        return self.each.step(state, self._call(call))
+
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """As for one object: the search asks of calls of one key only."""
+        return self.each.may_enable(state, self._call(call), self._call(other))
+
+    def reducer(self, calls: Sequence[Call]) -> Callable[[State], State] | None:
+        """As for one object."""
+        return self.each.reducer([self._call(call) for call in calls])
+
+    def in_hindsight(self, operations: Sequence[Operation]) -> Specification:
+        """As for one object."""
+        return Independent(self.each.in_hindsight([self.inner(operation) for operation in operations]))
+
+    def partition(self, operation: Operation) -> Hashable:
+        """The key, and the part of its object."""
+        return self._pair(operation.argument, operation.function)[0], self.each.partition(self.inner(operation))
+
+    def evidence_of_failure(self, operation: Operation) -> bool:
+        """As for one object."""
+        return self.each.evidence_of_failure(self.inner(operation))
+
+    def pure(self, call: Call) -> bool:
+        """As for one object."""
+        return self.each.pure(self._call(call))
+
+    def inner(self, operation: Operation) -> Operation:
+        """The operation as its object sees it."""
+        _key, argument = self._pair(operation.argument, operation.function)
+        return msgspec.structs.replace(operation, argument=argument, result=_answer(operation.result))
+
+    def _call(self, call: Call) -> Call:
+        return call._replace(argument=self._pair(call.argument, call.function)[1], result=_answer(call.result))
+
+    def _pair(self, value: Value, function: str) -> tuple[Value, Value]:
+        if not _is_pair(value):
+            raise SpecificationError(f"{self.name}: the argument of {function} is (key, value), not {render(value)}")
+        return value[0], value[1]
+
+
+def split_by_key(specification: Specification, operations: Iterable[Operation]) -> Specification:
+    """`Independent(specification)` if the operations are those of many registers, else the specification itself.
+
+    They are if all are invoked with pairs, there are reads, and every read is invoked with (key, nil) and returns (key, value).
+    """
+    reads = 0
+    for operation in operations:
+        if not _is_pair(operation.argument):
+            return specification
+        if operation.function == "read":
+            reads += 1
+            key, nothing = operation.argument
+            if nothing is not None or (operation.ok and not (_is_pair(operation.result) and operation.result[0] == key)):
+                return specification
+    return Independent(specification) if reads else specification
+
+
+def _is_pair(value: Value) -> TypeGuard[tuple[Value, Value]]:
+    return isinstance(value, tuple) and len(value) == 2
+
+
+def _answer(result: Value) -> Value:
+    return result[1] if _is_pair(result) else result
