@@ -15,6 +15,7 @@ import msgspec
 from ..properties.verdict import Status
 from ..report.summary import Tally
 from ..report.text import noise_text, schedule_lines, verdict_lines
+from ..report.wording import counted
 from ..sim import codec
 from ..sim.record import Record
 from ..sim.scenario import Scenario
@@ -43,7 +44,7 @@ class Finding(msgspec.Struct, frozen=True):
         schedule = record.schedule
         lines = failing_lines(record)
         lines.append(
-            f"Shrunk from {shrunk.before} actions to {shrunk.actions} ({shrunk.runs} runs, {self.seconds:.1f} s"
+            f"Shrunk from {counted(shrunk.before, 'action')} to {shrunk.actions} ({counted(shrunk.runs, 'run')}, {self.seconds:.1f} s"
             f"{'; ended early, since each takes long' if shrunk.cut_short else ''}), "
             f"{self.confirmation.words}; {noise_text(schedule.noise)}; seed {schedule.seed}:"
         )

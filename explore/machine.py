@@ -33,6 +33,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from ..properties.history import Value
 from ..report.summary import Tally
 from ..report.text import noise_text, schedule_lines
+from ..report.wording import counted
 from ..sim import codec
 from ..sim.monitoring import PropertyError
 from ..sim.noise import keyed_integer
@@ -248,9 +249,9 @@ def _settings(kind: type[ScenarioMachine], options: Options) -> settings:
 
 def _summary(tally: Tally) -> str:
     struck = sum(number for phases in tally.struck.values() for number in phases.values())
-    words = f"{tally.schedules:,} schedules, {tally.virtual_seconds:,.0f} virtual seconds, {struck:,} faults struck"
+    words = f"{counted(tally.schedules, 'schedule')}, {tally.virtual_seconds:,.0f} virtual seconds, {counted(struck, 'fault')} struck"
     undecided = sum(counts.get("unknown", 0) for counts in tally.properties.values())
-    return f"{words}, {undecided:,} verdicts unknown" if undecided else words
+    return f"{words}, {counted(undecided, 'verdict')} unknown" if undecided else words
 
 
 def _command(options: Options, path: Path) -> str:

@@ -55,11 +55,11 @@ SLOW, SLOW_RUNS = ("crash:NeverYields", "crash:Flood"), 2
 ANCHORS = 4
 """How many boundaries before a strike are tried as its anchor."""
 
-SAMPLES, FEW, SEVERAL = 100, 3, 10
+SAMPLES, FEW, SEVERAL = 50, 3, 10
 """How many random subsets in a row may fail before sampling them ends, how few actions need none, and with how many it is worth to
 try pairs of changes."""
 
-GUESSES = 200
+GUESSES = 260
 """How many handfuls of actions are tried first."""
 
 _Item = TypeVar("_Item")

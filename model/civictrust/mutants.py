@@ -24,6 +24,7 @@ from .store import ContentStore
 __all__ = [
     "AckBeforeFsync",
     "AppendTruncates",
+    "DirectoryNotSynced",
     "LocalLeaderRead",
     "NoRequestDedup",
     "PriorTermCommit",
@@ -103,11 +104,11 @@ class PriorTermCommit(CivicTrust):
     It looks safe, since a majority has it.  But a node whose log ends in a later term can still win an election without it, and
     overwrites it.
 
-    Minimal trigger: 4 actions (issue on a leader that is cut off; a second leader that is cut off with its own first entry; the
-    first leader back, replicating one entry at a time, and dying after the first).
+    Minimal trigger: 3 actions (a leader dies with its first entry, before anybody hears of it; a second one likewise; the first leads
+    again, replicates one entry at a time, and dies when it has committed the first).
     """
 
-    minimal: ClassVar[int] = 4
+    minimal: ClassVar[int] = 3
 
     class node(CivicTrustNode):  # noqa: N801
         """With the careless commit rule."""
@@ -256,6 +257,33 @@ class RenameWithoutFsync(CivicTrust):
         """With the hasty store."""
 
         store_class = _HastyStore
+
+
+class _NamelessStore(ContentStore):
+    """Syncs what it writes, and not the directory that it stands in."""
+
+    async def write(self, signed: Signed) -> None:
+        partial = f"{self._directory}/{signed.digest}.partial"
+        await self._disk.write(partial, content_of(signed))
+        await self._disk.fsync(partial)
+        await self._disk.rename(partial, f"{self._directory}/{signed.digest}")
+
+
+class DirectoryNotSynced(CivicTrust):
+    """The store syncs a document, renames it into place, and believes that it is there.
+
+    Every byte is on the platter, and its name is not: a rename changes the directory, which needs an fsync of its own.  After a power
+    loss nobody finds the document.
+
+    Minimal trigger: 3 actions (issue; a node loses power; so does another).
+    """
+
+    minimal: ClassVar[int] = 3
+
+    class node(CivicTrustNode):  # noqa: N801
+        """With the store that leaves directories alone."""
+
+        store_class = _NamelessStore
 
 
 class _OffByOne(Ledger):

@@ -64,6 +64,7 @@ class CivicTrust(Scenario):
         "StoreAfterLog",
         "RevocationOffByOne",
         "RenameWithoutFsync",
+        "DirectoryNotSynced",
     )
     settings: ClassVar[Mapping[str, Sequence[Value]]] = {
         "batch": (64, 1),

@@ -45,10 +45,9 @@ TRIGGERS = {
     "prior-term-commit": Trigger(
         "LeaderCompleteness",
         (
-            at_leader(0.5, Partition, "raft-after-persist", 0.4),
-            issue(0.5, 1),
-            at_leader(0.6, Partition, "raft-after-persist", 0.8),
-            at_leader(0.61, Partition, "raft-after-commit"),
+            at_leader(0.05, Kill, "raft-after-persist", 0.0005),
+            at_leader(0.1, Kill, "raft-after-persist", 0.1),
+            at_leader(0.15, Kill, "raft-after-commit"),
         ),
         {"batch": 1},
         "unlimited",
@@ -64,6 +63,9 @@ TRIGGERS = {
         noise=Noise(latency=20.0, reorder=0.2),
     ),
     "store-after-log": Trigger("LoggedIsStored", (at_leader(0.5, Kill, "after-log-append"), issue(0.5, 1))),
+    "directory-not-synced": Trigger(
+        "LoggedIsStored", (issue(0.5, 1), Inject(0.6, PowerLoss(target="n1")), Inject(0.6, PowerLoss(target="n2"))), budget="unlimited"
+    ),
     "rename-without-fsync": Trigger("NoCrash", (issue(0.5, 1), Inject(0.6, PowerLoss(target="n1")))),
     "revocation-off-by-one": Trigger("RevocationHolds", (Inject(0.5, CompromiseKey(issuer="court", duration=0.1)),)),
 }
