@@ -7,6 +7,7 @@ import pytest
 import trio
 from sim_worlds import at_boundary, gossip, idle, open_world
 
+from killpoint.sim.fault import ANY
 from killpoint.sim.machine import Armed
 
 BOUNDARIES = ("send", "deliver", "disk", "disk:write", "disk:fsync", "middle")
@@ -338,6 +339,53 @@ def test_a_role_is_struck_at_its_holders_boundary():
         assert struck == [(pytest.approx(0.3), "n2")]
         assert [machine.alive for machine in world.machines.values()] == [True, False, True]
         assert all(not machine.armed for machine in world.machines.values())
+
+
+def test_a_boundary_in_a_phase_is_crossed_only_in_that_phase():
+    async def program(host):
+        host.observe(phase="idle")
+        for number in range(1, 6):
+            await trio.sleep(0.1)
+            if number == 3:
+                host.observe(phase="election")
+            await host.killpoint("tick")
+
+    with open_world(program) as world:
+        struck = []
+        world.machines["n1"].arm(Armed(0, "tick", None, "election", 2, lambda: struck.append(world.now)))
+        world.advance(1)
+        assert struck == [pytest.approx(0.4)]
+
+
+def test_any_host_is_the_one_that_crosses():
+    async def program(host):
+        await trio.sleep(0.1 if host.name == "n3" else 0.2)
+        await host.killpoint("tick")
+        await trio.sleep_forever()
+
+    with open_world(program, program, program) as world:
+        armed = Armed(0, "tick", None, "", 1, lambda: world.kill(world.resolve(ANY)))
+        for machine in world.machines.values():
+            machine.arm(armed)
+        world.advance(1)
+        assert [machine.alive for machine in world.machines.values()] == [True, True, False]
+        assert world.resolve(ANY) is None
+
+
+def test_of_two_that_wait_for_one_crossing_the_one_that_was_armed_first_strikes():
+    async def program(host):
+        for _ in range(3):
+            await trio.sleep(0.1)
+            await host.disk.write("f", b"x")
+
+    with open_world(program) as world:
+        struck = []
+        machine = world.machines["n1"]
+        machine.arm(Armed(1, "disk", None, "", 1, lambda: struck.append(("disk", world.now))))
+        machine.arm(Armed(0, "disk:write", None, "", 1, lambda: struck.append(("write", world.now))))
+        world.advance(1)
+        assert struck == [("write", pytest.approx(0.1)), ("disk", pytest.approx(0.2))]
+        assert not machine.armed
 
 
 def test_a_restarted_program_begins_again_with_what_the_disk_kept():
