@@ -12,13 +12,15 @@ Passes, repeated until none makes progress:
 2. **cut the tail**: actions after the violation go.
 3. **pinning**: faults that did nothing go, and those that waited for a boundary are armed only just before they struck.
    Then **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).
-4. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
+4. **distilling**: guesses.  A random handful of the last actions, each fault alone in the situation in which it struck, in a quiet run
+   under another seed: where every deletion moves everything that comes after, this gets by at once where ddmin is stuck.
+5. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
    at a boundary instead (a kill point, the n-th send) it needs no noise and no exact times, so other actions can go.
-5. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
+6. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
    then delta debugging of the overrides, which leaves "drop n1 -> n2 at 0.204 s".
-6. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
-   fewer clients, shorter and rounder durations.
-7. **earlier and rounder times**, all together, then one by one.
+7. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
+   fewer clients, shorter and rounder durations; a boundary to a plain time also where that lets another action go.
+8. **earlier and rounder times**, all together, then one by one.
 
 `budget` bounds the number of runs, and `SLOW_RUNS` those that hang until the watchdog ends them or flood until their events are used
 up, since the answer is wanted soon.  The result never depends on how fast the machine is.
