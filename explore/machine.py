@@ -223,6 +223,7 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Assert
         if kind.failing is None:
             raise
     options.notes["summary"] = _summary(kind.tally)
+    options.notes["struck"] = kind.tally.in_short
     if kind.tally.warnings:
         options.notes["vacuous"] = " ".join(kind.tally.warnings)
     record = kind.failing

@@ -35,7 +35,7 @@ class Options:
     node: str = ""
     folder: Path = Path(".killpoint")
     notes: dict[str, str] = field(default_factory=dict)
-    """What the test has to say besides pass or fail: `summary` of what was run, `vacuous` where that was empty."""
+    """What the test has to say besides pass or fail: `summary` of what was run, what `struck` in it, `vacuous` where that was empty."""
 
     @property
     def schedules(self) -> int:

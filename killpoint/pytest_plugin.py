@@ -29,6 +29,9 @@ _SEED = pytest.StashKey[int]()
 _TESTS = pytest.StashKey[dict[Explored, None]]()
 _CORPUS = "tests/schedules"
 _REPLAY, _SUMMARY, _VACUOUS, _FILE = "killpoint_replay", "killpoint_summary", "killpoint_vacuous", "killpoint_schedule"
+_STRUCK = "killpoint_struck"
+_TOLD_WHOLE = 5
+"""Tests up to which the closing summary says of each what struck in it; of more, one line each is enough."""
 
 
 class _WorkerController(Protocol):
@@ -75,8 +78,10 @@ def pytest_configure_node(node: _WorkerController) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Show the seed in the form in which it can be given."""
-    return f"killpoint: --killpoint-seed={config.stash[_SEED]}, profile {config.getoption('killpoint_profile')}"
+    """Show the seed in the form in which it can be given, and how many schedules each test runs."""
+    profile, examples = config.getoption("killpoint_profile"), config.getoption("killpoint_examples")
+    much = f"--killpoint-examples={examples}" if examples is not None else f"profile {profile}"
+    return f"killpoint: --killpoint-seed={config.stash[_SEED]}, {much}"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -121,7 +126,7 @@ def pytest_runtest_makereport(
     options = item.stash.get(_OPTIONS, None)
     if options is None or call.when != "call":
         return report
-    for key, name in (("summary", _SUMMARY), ("vacuous", _VACUOUS)):
+    for key, name in (("summary", _SUMMARY), ("struck", _STRUCK), ("vacuous", _VACUOUS)):
         if key in options.notes:
             report.user_properties.append((name, options.notes[key]))
     failed = call.excinfo.value if call.excinfo is not None else None
@@ -135,8 +140,8 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    """Where exploring was empty, which schedules no test replays, and the lines to paste if the failures are not shown."""
-    lines = []
+    """What was explored, where that was empty, which schedules no test replays, and the lines to paste if failures are not shown."""
+    lines = _explored(terminalreporter) if config.option.verbose >= 0 else []
     for outcome in ("failed", "passed"):
         for report in terminalreporter.getreports(outcome):
             notes = dict(report.user_properties)
@@ -149,6 +154,18 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         terminalreporter.section("killpoint", sep="-")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def _explored(terminalreporter: TerminalReporter) -> list[str]:
+    """What the tests that passed have run, and what struck in it: that nothing failed means little by itself."""
+    told = [(report.nodeid, dict(report.user_properties)) for report in terminalreporter.getreports("passed")]
+    told = [(nodeid, notes) for nodeid, notes in told if _SUMMARY in notes]
+    lines = []
+    for nodeid, notes in told:
+        lines.append(f"{nodeid.removesuffix('::runTest')}: {notes[_SUMMARY]}")
+        if notes.get(_STRUCK) and len(told) <= _TOLD_WHOLE:
+            lines.append(f"    {notes[_STRUCK]}")
+    return lines
 
 
 def _explores(item: pytest.Item) -> bool:

@@ -147,7 +147,9 @@ class _DuplicateMonitor:
         return Verdict(self._property.name, Status.INVALID, f"{render(item)} appears more than once", evidence)
 
     def finish(self) -> Verdict:
-        reason = f"{self._items} items, no duplicate" if self._items else "nothing was selected, so nothing is a duplicate"
+        if not self._items:
+            return Verdict(self._property.name, Status.VALID, "nothing was selected, so nothing is a duplicate")
+        reason = f"{self._items} item{'' if self._items == 1 else 's'}, no duplicate"
         return Verdict(self._property.name, Status.VALID, reason)
 
 
@@ -205,9 +207,8 @@ class _ConvergenceMonitor:
         live = {host: last for host, last in self._last.items() if host not in self._dead}
         values = {host: (last is not None, self._value(last)) for host, last in live.items()}
         if len(set(values.values())) <= 1:
-            reason = (
-                f"{len(live)} live hosts agree on {key}" if len(live) > 1 else f"nothing to compare: {len(live)} live hosts"
-            )
+            few = "1 live host" if live else "no live hosts"
+            reason = f"{len(live)} live hosts agree on {key}" if len(live) > 1 else f"nothing to compare: {few}"
             return Verdict(name, Status.VALID, reason)
         counts = Counter(values.values())
         # The first of the most frequent values, in the order in which hosts first spoke.

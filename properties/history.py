@@ -125,9 +125,9 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def render(value: Value) -> str:
-    """A value as a person would write it: tuples without a lone trailing comma, long byte strings shortened."""
+    """A value as a person would write it, long byte strings shortened."""
     if isinstance(value, tuple) and type(value) is tuple:
-        return "(" + ", ".join(render(item) for item in value) + ")"
+        return "(" + ", ".join(render(item) for item in value) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, bytes) and len(value) > 8:
         return value[:4].hex() + "..."
     if isinstance(value, str) and len(value) > 60:

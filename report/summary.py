@@ -24,16 +24,22 @@ from rich.text import Text
 from ..properties.history import Incident
 from ..properties.verdict import Status, Verdict
 from ..sim.record import Record
-from .wording import clean
+from ..sim.schedule import Inject
+from .wording import clean, counted
 
 __all__ = ["Tally", "as_json", "summary_table"]
 
 NO_PHASE = "no phase"
+
+SOON = 20
+"""Schedules up to which a campaign that failed cannot have tried everything."""
+
 _NOT_KILL_POINTS = ("send", "deliver", "disk")
 _MEANINGS = {
     "nothing": "nothing: it did not apply, the host was down, paused or cut off already, or nobody held the role",
     "over-budget": "over budget: it would have impaired more hosts than a quorum-safe run may",
     "never-reached": "not reached: the boundary that it waited for was not crossed before the faults ended",
+    "run-ended": "run ended: a violation had ended the run before its time",
     "info": "info: nobody knows whether the operation happened",
 }
 """What columns mean, told below a table in which they are not empty."""
@@ -45,7 +51,7 @@ class Tally(msgspec.Struct):
     """Counts of many runs.
 
     `struck` maps kind of fault and phase of its victim to how often it struck; `idle` maps kind and reason (nothing,
-    over-budget, never-reached) to how often it did not.  `operations` maps function and outcome, `properties` name and status,
+    over-budget, never-reached, run-ended) to how often it did not.  `operations` maps function and outcome, `properties` name and status,
     to counts.  `absent` maps each expected host to how many runs it was not running at the end of, because its program had
     returned.  `wall_seconds` is for the caller to fill in, since nothing here reads a clock.
     """
@@ -91,6 +97,11 @@ class Tally(msgspec.Struct):
                 _count(phases, strike.phase or NO_PHASE)
             else:
                 _count(self.idle.setdefault(strike.fault, {}), strike.effect)
+        came = {strike.action for strike in record.strikes}
+        for number, action in enumerate(record.schedule.actions):
+            if isinstance(action, Inject) and number not in came:
+                self.struck.setdefault(action.fault.kind(), {})
+                _count(self.idle.setdefault(action.fault.kind(), {}), "run-ended")
         for operation in record.history.operations:
             _count(self.operations.setdefault(operation.function, {}), operation.outcome.value)
         running: dict[str | None, bool] = {}
@@ -128,6 +139,16 @@ class Tally(msgspec.Struct):
         self.reasons = {**other.reasons, **self.reasons}
 
     @property
+    def in_short(self) -> str:
+        """What struck, and how often operations succeeded, on one line: `kill 12, pause 0; read 90 of 93 ok`."""
+        struck = [f"{clean(kind, 24)} {sum(phases.values()):,}" for kind, phases in sorted(self.struck.items())]
+        succeeded = [
+            f"{clean(function, 24)} {outcomes.get('ok', 0):,} of {sum(outcomes.values()):,} ok"
+            for function, outcomes in sorted(self.operations.items())
+        ]
+        return "; ".join(", ".join(part) for part in (struck, succeeded) if part)
+
+    @property
     def dead(self) -> str | None:
         """A sentence if operations were called and none of them ever succeeded, or None."""
         called = sum(number for outcomes in self.operations.values() for number in outcomes.values())
@@ -146,22 +167,28 @@ class Tally(msgspec.Struct):
     @property
     def warnings(self) -> list[str]:
         """Where the exploration was vacuous, in sentences; empty if nowhere."""
-        found = [] if self.schedules else ["No schedule was run."]
         if not self.schedules:
-            return found
+            return ["No schedule was run."]
+        found = []
+        # A violation ends the search; if it does so soon, that much was not tried is its doing, and no news.
+        cut_short = self.schedules <= SOON and any(counts.get("invalid") for counts in self.properties.values())
         for kind in sorted(self.struck):
             if not sum(self.struck[kind].values()):
-                tried = sum(self.idle.get(kind, {}).values())
-                found.append(f"{kind} never struck{f' in {tried:,} attempts' if tried else ': it was never tried'}.")
+                idle = self.idle.get(kind, {})
+                tried = sum(idle.values()) - idle.get("run-ended", 0)
+                attempts = counted(tried, "attempt")
+                if tried or not cut_short:
+                    found.append(f"{kind} never struck{f' in {attempts}' if tried else ': it was never tried'}.")
         for function in sorted(self.operations):
             if not self.operations[function].get("ok"):
                 tried = sum(self.operations[function].values())
-                found.append(f"No {function} was ok{f' of {tried:,}' if tried else ': it was never called'}.")
+                if tried or not cut_short:
+                    found.append(f"No {function} was ok{f' of {tried:,}' if tried else ': it was never called'}.")
         for host, number in self.absent.items():
             if number:
-                runs = f"{number:,} of {self.schedules:,} runs"
+                runs = f"{number:,} of {counted(self.schedules, 'run')}"
                 found.append(f"{host} was not running at the end of {runs}: its program had returned.")
-        found += [self.dead] if self.dead is not None else []
+        found += [self.dead] if self.dead is not None and not cut_short else []
         return found if self.operations else [*found, "No operation was called."]
 
 
@@ -201,14 +228,16 @@ def _headline(tally: Tally) -> Text:
         wall = f" in {tally.wall_seconds:,.1f} s ({tally.virtual_seconds / tally.wall_seconds:,.0f} times real time)"
     return Text.assemble(
         (clean(tally.scenario, 60), "bold"),
-        f"  {tally.schedules:,} schedule{'' if tally.schedules == 1 else 's'}, {tally.virtual_seconds:,.0f} virtual seconds",
+        f"  {counted(tally.schedules, 'schedule')}, {tally.virtual_seconds:,.0f} virtual seconds",
         wall,
-        f", {tally.messages:,} messages ({tally.dropped:,} dropped)",
+        f", {counted(tally.messages, 'message')} ({tally.dropped:,} dropped)",
     )
 
 
 def _faults(tally: Tally) -> Table:
-    table = _table("fault", "struck", "in phase", "nothing", "over budget", "not reached")
+    ended = any(idle.get("run-ended") for idle in tally.idle.values())
+    effects = ("nothing", "over-budget", "never-reached", *(("run-ended",) if ended else ()))
+    table = _table("fault", "struck", "in phase", "nothing", "over budget", "not reached", *(("run ended",) if ended else ()))
     table.columns[2].justify = "left"
     table.columns[2].no_wrap = False
     for kind in sorted(tally.struck):
@@ -217,7 +246,7 @@ def _faults(tally: Tally) -> Table:
         ordered = sorted(phases.items(), key=lambda item: (-item[1], item[0]))
         # Where hosts observe no phase there is nothing to tell.
         words = ", ".join(f"{clean(phase, 24)} {number:,}" for phase, number in ordered) if [*phases] != [NO_PHASE] else ""
-        cells = [_number(idle.get(effect, 0)) for effect in ("nothing", "over-budget", "never-reached")]
+        cells = [_number(idle.get(effect, 0)) for effect in effects]
         table.add_row(clean(kind, 24), Text(f"{total:,}", style="" if total else "bold yellow"), words, *cells)
     return table
 

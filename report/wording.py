@@ -16,6 +16,7 @@ __all__ = [
     "NAMELESS",
     "call_text",
     "clean",
+    "counted",
     "duration",
     "event_text",
     "instant",
@@ -48,6 +49,11 @@ def duration(time: float) -> str:
     return f"{text}0 s" if text.endswith(".") else f"{text} s"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2,000 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def clean(text: str, limit: int = 400) -> str:
     """One printable line of at most `limit` characters: control characters and lone surrogates become escapes."""
     if len(text) > limit:
@@ -67,7 +73,7 @@ def short(text: str, limit: int) -> str:
 def call_text(function: str, argument: Value) -> str:
     """`write(5)`, `cas(1, 2)`, `read()`."""
     shown = "" if argument is None else render(argument)
-    if type(argument) is tuple and argument:
+    if type(argument) is tuple and len(argument) > 1:
         shown = ", ".join(render(item) for item in argument)
     return f"{function}({shown})"
 

@@ -54,6 +54,9 @@ def problems(scenario: type[Scenario]) -> Iterator[str]:
         yield "it has no hosts: set `hosts` to a mapping from names to programs"
     if not isinstance(scenario.clients, int) or scenario.clients < 1:
         yield f"`clients` is how many client hosts there are, at least 1, and not {scenario.clients!r}"
+    tolerates: object = scenario.tolerates
+    if tolerates is not None and (not isinstance(tolerates, int) or tolerates < 0):
+        yield f"`tolerates` is how many hosts may be impaired at once, from 0 on, or None for a minority, and not {tolerates!r}"
     if not isinstance(scenario.faults, FaultMix):
         yield f"`faults` is a mix such as faults.kills() | faults.partitions(), and not {_kind(scenario.faults)}"
     for attribute in ("properties", "liveness"):

@@ -16,6 +16,7 @@ from ..explore.finding import Finding, expected, found
 from ..explore.shrink import BUDGET, Shrinker
 from ..properties.verdict import Status
 from ..report.summary import as_json, summary_table
+from ..report.wording import counted
 from ..sim.monitoring import PropertyError
 from ..sim.record import Record
 from ..sim.scenario import Scenario
@@ -73,7 +74,7 @@ class _Campaign:
         self._struck += sum(strike.struck for strike in record.strikes)
         passed = max(time.monotonic() - self._started, 1e-9)
         speed = self.tally.schedules / passed
-        told = f"{self.tally.virtual_seconds:,.0f} virtual s, {speed:.1f} schedules/s, {self._struck:,} faults struck"
+        told = f"{self.tally.virtual_seconds:,.0f} virtual s, {speed:.1f} schedules/s, {counted(self._struck, 'fault')} struck"
         self._progress.update(self._task, advance=1, told=told)
         self._pulse.tell("exploring", self.tally.schedules, self.options.examples - self.options.start, told)
 
@@ -94,7 +95,7 @@ class _Campaign:
             self._progress.stop_task(task)
 
     def _shrunk(self, task: TaskID, shrinker: Shrinker) -> None:
-        told = f"{shrinker.runs} runs, {len(shrinker.best.schedule.actions)} actions left"
+        told = f"{counted(shrinker.runs, 'run')}, {counted(len(shrinker.best.schedule.actions), 'action')} left"
         self._progress.update(task, completed=shrinker.runs, told=told)
         self._pulse.tell("shrinking", shrinker.runs, BUDGET, told)
 
@@ -145,7 +146,7 @@ def _print(campaign: _Campaign, finding: Finding | None, *, stopped: bool) -> No
     if finding is not None:
         show(["", *finding.lines()], console)
     elif stopped:
-        told = f"Interrupted after {campaign.tally.schedules} schedules.  To go on:"
+        told = f"Interrupted after {counted(campaign.tally.schedules, 'schedule')}.  To go on:"
         show(["", told, f"    {campaign.command(campaign.options.examples)}"], console)
 
 

@@ -6,6 +6,7 @@ import re
 from argparse import Namespace
 
 from ..explore.catalog import find_scenario, scenario_names
+from ..report.wording import counted
 from ..sim.scenario import Scenario
 from .arguments import VALID
 from .console import print_json, show
@@ -26,7 +27,8 @@ def run(options: Namespace) -> int:
         print_json({reference: {name: _plain(kind) for name, kind in mutants.items()} for reference, mutants in found.items()})
         return VALID
     for reference, mutants in found.items():
-        show([f"{reference} has {len(mutants) or 'no'} planted bugs; try one with killpoint explore {reference} --mutant NAME"])
+        how = f"; try {'it' if len(mutants) == 1 else 'one'} with killpoint explore {reference} --mutant NAME" if mutants else ""
+        show([f"{reference} has {counted(len(mutants), 'planted bug') if mutants else 'no planted bugs'}{how}"])
         for name, kind in mutants.items():
             show([f"    {name:<24} {about(kind)}", f"    {'':<24} minimal trigger: {_trigger(kind)}"])
     return VALID

@@ -81,6 +81,16 @@ def test_a_scenario_without_mutants_says_so(killpoint: Killpoint) -> None:
     assert "has no planted bugs" in killpoint("mutants", "replicated_register.py:ReplicatedRegister").out
 
 
+def test_one_mutant_is_one_planted_bug(killpoint: Killpoint) -> None:
+    Path("planting.py").write_text(
+        "from replicated_register import ReplicatedRegister\n\n"
+        "class Planted(ReplicatedRegister):\n    mutants = {'deaf': 'planting:Deaf'}\n\n"
+        'class Deaf(Planted):\n    """Hears nothing."""\n'
+    )
+    told = killpoint("mutants", "planting.py:Planted").out
+    assert "has 1 planted bug; try it with killpoint explore planting.py:Planted --mutant NAME" in told
+
+
 def test_determinism_of_an_honest_scenario_is_exit_code_0(killpoint: Killpoint) -> None:
     ended = killpoint("determinism", "replicated_register.py:ReplicatedRegister", "--seeds", 5)
     assert ended.code == 0

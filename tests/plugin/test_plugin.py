@@ -204,8 +204,15 @@ def test_what_was_never_tried_is_told_even_if_the_test_passes(project: pytest.Py
     )
     result = project.runpytest_inprocess("--killpoint-examples=2", "--killpoint-profile=nightly")
     result.assert_outcomes(passed=1)
-    assert "profile nightly" in result.stdout.str()
-    assert re.search(r"vacuous: test_example\.py::TestRefused::runTest: No ask was ok of \d+\.", result.stdout.str())
+    assert "--killpoint-examples=2" in result.stdout.str()
+    assert "profile nightly" not in result.stdout.str()
+    vacuous = r"vacuous: test_example\.py::TestRefused::runTest: No ask was ok of \d+\."
+    assert re.search(vacuous, result.stdout.str())
+    told = [r".*::TestRefused: 2 schedules, \d+ virtual seconds, 0 faults struck", r"    ask 0 of \d+ ok, think (\d+) of \1 ok"]
+    result.stdout.re_match_lines(told, consecutive=True)
+    quiet = project.runpytest_inprocess("--killpoint-examples=2", "-q").stdout.str()
+    assert re.search(vacuous, quiet)
+    assert "2 schedules" not in quiet
 
 
 def test_a_system_that_does_nothing_fails_its_test(project: pytest.Pytester) -> None:

@@ -26,6 +26,7 @@ from killpoint.properties import (
     Verdict,
     check,
 )
+from killpoint.properties.history import render
 
 
 class Story:
@@ -69,6 +70,11 @@ def fails(verdict: Verdict, kind: str, *words: str) -> None:
     assert verdict.signature == (verdict.name, kind)
     text = "\n".join([verdict.reason, *verdict.evidence.lines])
     assert all(word in text for word in words), text
+
+
+def test_values_read_as_they_would_be_written() -> None:
+    written = [render(value) for value in ((), (1,), (1, ("a",)), b"abc", bytes(9))]
+    assert written == ["()", "(1,)", "(1, ('a',))", "b'abc'", "00000000..."]
 
 
 def test_no_crash() -> None:

@@ -11,7 +11,9 @@ from rich.console import Console
 from killpoint.properties.history import History, Incident
 from killpoint.properties.verdict import Status, Verdict
 from killpoint.report.summary import Tally, as_json, summary_table
+from killpoint.sim.faults import Kill
 from killpoint.sim.record import Record
+from killpoint.sim.schedule import Inject
 
 RECORDS = [raft_record(seed=seed, until=1.6, violation=seed == 3) for seed in range(4)]
 
@@ -63,7 +65,7 @@ def test_two_tallies_share_nothing() -> None:
 
 
 def test_what_never_struck_and_what_never_succeeded_is_named() -> None:
-    tally = tally_of(RECORDS)
+    tally = tally_of([record for record in RECORDS if record.failure is None])
     assert tally.warnings == []
     tally.expect(faults=["pause", "kill"], functions=["read"])
     assert tally.warnings == ["pause never struck: it was never tried.", "No read was ok: it was never called."]
@@ -72,6 +74,39 @@ def test_what_never_struck_and_what_never_succeeded_is_named() -> None:
     tally.operations["issue"] = {"info": 7}
     assert tally.warnings[:1] == ["kill never struck in 1,200 attempts."]
     assert "No issue was ok of 7." in tally.warnings
+
+
+def test_what_a_campaign_that_failed_soon_did_not_get_to_is_no_news() -> None:
+    tally = tally_of(RECORDS)
+    assert tally.status is Status.INVALID
+    tally.expect(faults=["pause"], functions=["read"])
+    assert tally.warnings == []
+    tally.idle["pause"] = {"nothing": 1, "run-ended": 3}
+    assert tally.warnings == ["pause never struck in 1 attempt."]
+    tally.idle["pause"] = {"run-ended": 3}
+    tally.schedules = 300
+    assert tally.warnings == ["pause never struck: it was never tried.", "No read was ok: it was never called."]
+
+
+def test_every_fault_of_a_schedule_is_in_one_column() -> None:
+    """Those that came too late, because a violation had ended the run, in one of their own."""
+    failed = next(record for record in RECORDS if record.failure is not None)
+    ahead = tuple(Inject(90.0 + number, Kill(target="n1")) for number in range(3))
+    tally = Tally()
+    tally.add(msgspec.structs.replace(failed, schedule=failed.schedule.replace(actions=(*failed.schedule.actions, *ahead))))
+    before = tally_of([failed])
+    assert tally.idle["kill"]["run-ended"] == before.idle.get("kill", {}).get("run-ended", 0) + 3
+    injected = sum(isinstance(action, Inject) for action in failed.schedule.actions) + 3
+    counted = [sum(counts.values()) for kinds in (tally.struck, tally.idle) for counts in kinds.values()]
+    assert sum(counted) == injected
+    text = " ".join(drawn(tally, 100).split())
+    assert "run ended: a violation had ended the run before its time" in text
+
+
+def test_in_short_it_says_what_struck_and_what_succeeded() -> None:
+    tally = Tally(struck={"pause": {}, "kill": {"": 1_000, "leading": 2}}, operations={"read": {"ok": 90, "info": 3}})
+    assert tally.in_short == "kill 1,002, pause 0; read 90 of 93 ok"
+    assert Tally().in_short == ""
 
 
 def test_a_tally_of_nothing_is_vacuous() -> None:
@@ -196,6 +231,7 @@ def test_nothing_is_valid_of_a_system_in_which_nothing_succeeded() -> None:
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits_the_terminal_and_says_everything(width: int) -> None:
     tally = tally_of(RECORDS)
+    tally.idle["clock-jump"] = {"nothing": 2}
     tally.expect(faults=["clock-jump"])
     tally.wall_seconds = 2.0
     text = drawn(tally, width)
@@ -211,7 +247,7 @@ def test_the_table_fits_the_terminal_and_says_everything(width: int) -> None:
         "NoDuplicates",
     ):
         assert words in flat
-    assert "! clock-jump never struck: it was never tried." in text
+    assert "! clock-jump never struck in 2 attempts." in text
     assert "verdict invalid 1 of 2 properties failed: " in flat
     assert "no order of the operations explains it" in flat
     assert "times real time" in flat

@@ -6,7 +6,7 @@ from report_records import raft_record
 from killpoint.properties.history import Complete, History, Invoke, Outcome
 from killpoint.properties.verdict import Evidence, Status, Verdict
 from killpoint.report import text
-from killpoint.report.wording import clean, duration, event_text, short, value_text
+from killpoint.report.wording import call_text, clean, counted, duration, event_text, short, value_text
 from killpoint.sim.fault import Fault
 from killpoint.sim.faults import Kill, Partition, PowerLoss
 from killpoint.sim.record import Record, Statistics, Strike
@@ -222,3 +222,9 @@ def test_values_and_durations() -> None:
     assert value_text("bare") == "bare"
     assert value_text((1, "a")) == "(1, 'a')"
     assert [duration(time) for time in (1.0, 0.25, 2.0000001, 0.000001)] == ["1.0 s", "0.25 s", "2.0 s", "0.000001 s"]
+
+
+def test_calls_and_counts_read_as_they_would_be_written() -> None:
+    calls = [call_text("write", argument) for argument in (None, 5, (1, 2), (5,), ())]
+    assert calls == ["write()", "write(5)", "write(1, 2)", "write((5,))", "write(())"]
+    assert [counted(number, "run") for number in (0, 1, 2, 2_000)] == ["0 runs", "1 run", "2 runs", "2,000 runs"]

@@ -55,6 +55,8 @@ SLIPS = {
     "a list of hosts": ({"hosts": ["n1"]}, "`hosts` maps names to programs, and is not a list"),
     "no hosts": ({"hosts": {}}, "it has no hosts"),
     "a host that is no program": ({"hosts": {"n1": 3}}, "the program of 'n1' is an `async def`"),
+    "fewer than none": ({"tolerates": -1}, "`tolerates` is how many hosts may be .* from 0 on, .*, and not -1"),
+    "half a host": ({"tolerates": 0.5}, "`tolerates` is how many"),
     "no clients": ({"clients": 0}, "`clients` is how many"),
     "one role": ({"roles": "leader"}, "`roles` is a sequence of names, and not 'leader'"),
     "one kill point": ({"killpoints": "appended"}, "`killpoints` is a sequence of names"),
