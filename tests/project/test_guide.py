@@ -1,9 +1,11 @@
-"""The guide's example holds the bug that the guide says, its one-line fix removes it, and its planted bug is found in turn."""
+"""The guide's examples hold the bugs that the guide says: the one-line fix removes the first, planted ones are found, and the property
+and the specification of one's own catch what they are for."""
 
 from __future__ import annotations
 
 import re
 import sys
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 
 
-EXAMPLE, BUG, FIX, _TEST, PLANTED = blocks("python")
+EXAMPLE, BUG, FIX, GROWS, FIFO, JOBS, _TEST, PLANTED = blocks("python")
 
 
 @pytest.fixture
@@ -69,6 +71,53 @@ def test_the_planted_bug_is_found(corrected: type[Scenario]) -> None:
     assert record is not None
     assert record.failure is not None
     assert record.failure.name in ("Durable(put)", "Linearizable(KeyValue)")
+
+
+def jobs(folder: Path, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str]) -> type[Scenario]:
+    """The scenario of the queue, in files named as the guide says, with something replaced; forgotten after the test."""
+    for old, _ in changes:
+        assert (GROWS + FIFO + JOBS).count(old) == 1
+    for text in (GROWS, FIFO, JOBS):
+        name = text.partition("\n")[0].removeprefix("# ")
+        changed = reduce(lambda before, change: before.replace(*change), changes, text)
+        (folder / name).write_text(changed, encoding="utf-8")
+        monkeypatch.setitem(sys.modules, Path(name).stem, sys)  # so that what stands there is taken away again
+        monkeypatch.delitem(sys.modules, Path(name).stem)
+    monkeypatch.syspath_prepend(str(folder))
+    return find_scenario(f"{folder / 'jobs.py'}:Jobs")
+
+
+def test_the_queue_keeps_its_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert search(jobs(tmp_path, monkeypatch), seed=0, examples=30) is None
+
+
+def test_the_property_of_ones_own_catches_what_falls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    falling = jobs(tmp_path, monkeypatch, ("len(answers)", "len(jobs)"))
+    record = search(falling, seed=0, examples=30)
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.signature == ("Grows(served)", "fell")
+    assert len(shrink(falling, record).record.schedule.actions) == 2
+
+
+def test_the_specification_of_ones_own_catches_a_lost_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forgetful = jobs(tmp_path, monkeypatch, ("faults.pauses()", "faults.pauses() | faults.kills()"))
+    record = search(forgetful, seed=0, examples=30)
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.name == "Linearizable(Queue)"
+    assert "the oldest job is" in "\n".join(record.failure.evidence.lines if record.failure.evidence else ())
+
+
+@pytest.mark.parametrize("aware", [True, False])
+def test_the_property_of_ones_own_takes_a_restart_for_a_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aware: bool
+) -> None:
+    unaware = ("before.incarnation != event.incarnation or ", "")
+    killed = ("faults.pauses()", "faults.kills()")
+    forgetful = jobs(tmp_path, monkeypatch, killed, *([] if aware else [unaware]))
+    monkeypatch.setattr(forgetful, "properties", forgetful.properties[1:])
+    assert (search(forgetful, seed=0, examples=20) is None) is aware, "each life begins at 0 and grows"
 
 
 def test_the_recorded_history_is_invalid_as_the_guide_says(tmp_path: Path) -> None:
