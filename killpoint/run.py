@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from html import escape
+from itertools import count
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -338,7 +339,8 @@ def _moment(world: World, time: float) -> Moment:
 
 def _files(disk: DiskImage) -> dict[str, FileState]:
     """Every file that there is, or would be after a power loss, sorted."""
-    left = deepcopy(disk)
+    # Counters cannot be copied from Python 3.14 on; the copy shares them, as losing power draws no number.
+    left = deepcopy(disk, {id(part): part for part in vars(disk).values() if isinstance(part, count)})
     left.power_loss("none")
 
     def content(image: DiskImage, path: str) -> bytes | None:
