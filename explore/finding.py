@@ -45,7 +45,8 @@ class Finding(msgspec.Struct, frozen=True):
         lines = failing_lines(record)
         lines.append(
             f"Shrunk from {counted(shrunk.before, 'action')} to {shrunk.actions} ({counted(shrunk.runs, 'run')}, {self.seconds:.1f} s"
-            f"{'; ended early, since each takes long' if shrunk.cut_short else ''}), "
+            f"{'; ended early, since each takes long' if shrunk.cut_short else ''}"
+            f"{'; the limit, `killpoint shrink` goes on' if shrunk.spent else ''}), "
             f"{self.confirmation.words}; {noise_text(schedule.noise)}; seed {schedule.seed}:"
         )
         lines += schedule_lines(schedule, record.strikes)

@@ -70,13 +70,15 @@ _Item = TypeVar("_Item")
 class Shrunk(msgspec.Struct, frozen=True):
     """What shrinking made of a failure: the record of the smallest failing schedule, and how many runs it took.
 
-    `cut_short` says that it ended early, because its runs hang or flood.
+    `cut_short` says that it ended early, because its runs hang or flood, and `spent` that it used up its budget: it might have become
+    smaller yet.
     """
 
     record: Record
     runs: int
     before: int
     cut_short: bool = False
+    spent: bool = False
 
     @property
     def schedule(self) -> Schedule:
@@ -146,7 +148,7 @@ class Shrinker:
                     break
         except _Spent:
             pass
-        return Shrunk(self.best, self.runs, self._before, self._slow_left <= 0)
+        return Shrunk(self.best, self.runs, self._before, cut_short=self._slow_left <= 0, spent=self.runs >= self._budget)
 
     # -- trying -----------------------------------------------------------------------------------
 

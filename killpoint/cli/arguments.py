@@ -38,6 +38,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _explore(commands.add_parser("explore", help="run schedule after schedule until a property fails", epilog=_CODES))
     _replay(commands.add_parser("replay", help="run a saved schedule again and look at it", epilog=_CODES))
+    _shrink(commands.add_parser("shrink", help="go on shrinking a failing schedule", epilog=_CODES))
     _check(commands.add_parser("check", help="decide whether a recorded history is linearizable", epilog=_CODES))
     _determinism(commands.add_parser("determinism", help="check that a scenario's runs do not differ", epilog=_CODES))
     scenarios = commands.add_parser("scenarios", help="list the installed scenarios")
@@ -72,6 +73,11 @@ def _replay(command: argparse.ArgumentParser) -> None:
     command.add_argument("--all", action="store_true", help="every event, messages and disk operations too")
     command.add_argument("--html", type=Path, metavar="OUT", help="write the space-time diagram as a page")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _shrink(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="a failing schedule")
+    command.add_argument("--runs", type=_count, default=3000, metavar="N", help="how many runs it may take (default 3000)")
 
 
 def _check(command: argparse.ArgumentParser) -> None:
