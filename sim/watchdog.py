@@ -34,8 +34,6 @@ __all__ = ["Alarm", "NeverYieldsError", "Watchdog", "break_off", "watchdog"]
 
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in.argtypes = (ctypes.c_ulong, ctypes.py_object)
-_NOTHING = ctypes.py_object()
-"""NULL, which takes back what is not yet raised."""
 
 INSIST = 0.02
 """Seconds after which the exception is raised again in a slice that goes on."""
@@ -55,14 +53,31 @@ class Alarm(NamedTuple):
 def break_off(call: Callable[[], None]) -> None:
     """Call what might never return, such as the clean-up of a program that catches everything, and break it off at once.
 
-    The exception is raised at its first loop or call.  It is set, and taken back, without a step of our own in between.
+    The exception is raised at its first loop or call.  It is set without a step of our own in between.
     """
     thread = threading.get_ident()
-    steps = partial(_raise_in, thread, NeverYieldsError), call, partial(_raise_in, thread, _NOTHING)
-    try:
-        deque(map(operator.methodcaller("__call__"), steps), maxlen=0)
-    finally:
-        _raise_in(thread, _NOTHING)
+    steps = partial(_raise_in, thread, NeverYieldsError), call
+    error: BaseException | None = None
+    with contextlib.suppress(NeverYieldsError):
+        try:
+            deque(map(operator.methodcaller("__call__"), steps), maxlen=0)
+        except BaseException as raised:  # noqa: BLE001  # raised again below
+            error = raised
+        _use_up()
+    if error is not None:
+        raise error
+
+
+def _use_up() -> None:
+    """Let what is set, but not yet raised, be raised here.
+
+    It could be taken back by setting NULL; but CPython then goes on looking for it at every call, and Python 3.11 for ever where it
+    also calls a trace function: coverage or a debugger would hang.
+    """
+    with contextlib.suppress(NeverYieldsError):
+        _raise_in(threading.get_ident(), NeverYieldsError)
+        while True:
+            pass
 
 
 class _Watch:
@@ -133,8 +148,9 @@ class Watchdog:
                     watch = self._watches.get(world)
                     alarm = watch.alarm if watch is not None else None
                     if watch is not None and alarm is not None:
-                        watch.alarm, watch.slices = None, -1
-                        _raise_in(threading.get_ident(), _NOTHING)
+                        watch.slices = -1
+                        _use_up()
+                        watch.alarm = None
                     self.alarmed = any(watch.alarm for watch in self._watches.values())
             except NeverYieldsError:
                 continue  # it was raised just now, here

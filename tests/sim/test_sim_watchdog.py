@@ -4,6 +4,8 @@ import gc
 import inspect
 import os
 import signal
+import subprocess
+import sys
 import threading
 from typing import ClassVar
 
@@ -315,3 +317,43 @@ def test_control_c_belongs_to_whoever_drives_the_world(where):
     with open_world(gossip, gossip) as world:
         world.advance(0.5)
         assert world.machines["n1"].observed["heard"] > 10
+
+
+BROKEN_OFF = """
+import sys
+from killpoint.sim.watchdog import NeverYieldsError, break_off, watchdog
+from killpoint.sim.world import World
+
+def spins():
+    while True:
+        pass
+
+async def hangs(host):
+    spins()
+
+broken = []
+if sys.argv[1] == "slice":
+    watchdog.limit = 0.05
+    world = World({"n1": hangs})
+    world.boot()
+    world.advance(1)
+    broken.append(world.stopped)
+    world.bury()
+else:
+    try:
+        break_off(spins)
+    except NeverYieldsError:
+        broken.append(True)
+calls = []
+sys.settrace(lambda frame, event, argument: calls.append(frame.f_code.co_name))
+(lambda: None)()
+sys.settrace(None)
+print(broken, calls[0])
+"""
+
+
+@pytest.mark.parametrize("what", ["slice", "call"])
+def test_what_is_broken_off_leaves_nothing_behind_that_hangs_a_tracer(what):
+    """Coverage and debuggers; in a process of its own, which can be given up."""
+    ended = subprocess.run([sys.executable, "-c", BROKEN_OFF, what], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "[True] <lambda>\n"
