@@ -34,6 +34,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ..properties.linearizability import Linearizable
 from ..properties.verdict import check
 from ..sim.record import Record, Strike
 from ..sim.scenario import Scenario
@@ -115,7 +116,7 @@ class Shrinker:
         self._stop = stop
         self._scenario = scenario
         self._signature = record.failure.signature
-        self._violated = scenario.mutant(record.schedule.mutant)
+        self._properties = scenario.mutant(record.schedule.mutant).properties
         self._budget = budget
         self._seen: set[str] = set()
         self._variants_left = FIRST_VARIANTS
@@ -178,14 +179,15 @@ class Shrinker:
         return True
 
     def _is_the_same(self, record: Record) -> bool:
-        """It fails as the original does; or it would, had not another property seen it first.
+        """It fails as the original does; or is as unlinearizable, and another property saw it first.
 
-        Which of several properties is the first to see one bug often depends on how long the run is.
+        Linearizability looks now and then only, so which property is the first to see a bug depends on how long the run is.  It is
+        closed under prefixes: what it says of a run that was stopped holds.  Of other properties only a whole run tells.
         """
         if record.failure is not None and record.failure.signature == self._signature:
             return True
-        properties = [p for p in (*self._violated.properties, *self._violated.liveness) if p.name == self._signature[0]]
-        return any(check(prop, record.history).signature == self._signature for prop in properties)
+        alike = [p for p in self._properties if isinstance(p, Linearizable) and p.name == self._signature[0]]
+        return any(check(prop, record.history).signature == self._signature for prop in alike)
 
     def _spend(self) -> None:
         """Account for one run."""
@@ -292,11 +294,11 @@ class Shrinker:
             strike = self._strike(place)
             if isinstance(action, Inject) and action.boundary is not None and strike is not None and len(self._now.actions) <= SEVERAL:
                 fault = action.fault
-                if hasattr(fault, "target") and strike.hosts:
+                if hasattr(fault, "target"):
                     fault = msgspec.structs.replace(fault, target=strike.hosts[0])
-                others = self._now.actions[:place] + self._now.actions[place + 1 :]
-                freed = tuple(sorted((*others, Inject(strike.time, fault)), key=time_of))
-                self._drops_one(self._now.replace(actions=freed), next(i for i, a in enumerate(freed) if a.at == strike.time))
+                plain = Inject(strike.time, fault)
+                freed = tuple(sorted((*self._now.actions[:place], plain, *self._now.actions[place + 1 :]), key=time_of))
+                self._drops_one(self._now.replace(actions=freed), freed.index(plain))
 
     def _strike(self, place: int) -> Strike | None:
         """What an action did, if it struck somebody."""
@@ -330,8 +332,8 @@ class Shrinker:
     def _resample(self) -> None:
         """Where nothing goes any more: random subsets of the actions, under other seeds.
 
-        Programs draw their own random numbers from a stream, so taking an action out moves, say, all later election time-outs, and
-        a deletion that is right may fail for that alone.  A smaller schedule of the same kind under another seed has a fair chance.
+        Taking an action out moves all that it was a cause of, so a deletion that is right may fail for the moments at which things
+        then meet.  A smaller schedule of the same kind under another seed has a fair chance.
         """
         failed = 0
         random = Random(len(self._now.actions))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gc
+from typing import ClassVar
 
 import pytest
+import trio
 from explore_scenarios import Forgetful, OneServer
 from replicated_register import ReplicatedRegister
 
-from killpoint import Host
+from killpoint import Client, Host, Scenario, operation
 from killpoint.explore.campaign import search
 from killpoint.explore.shrink import Shrinker, shrink
+from killpoint.properties import Event, Evidence, Observe, Status, Verdict
 from killpoint.sim.record import Record
-from killpoint.sim.schedule import Call
+from killpoint.sim.schedule import Call, Schedule
 from killpoint.sim.session import run
 from killpoint.sim.watchdog import watchdog
 
@@ -141,3 +144,63 @@ def test_shrinking_a_host_that_hangs_hangs_twice_at_most(monkeypatch: pytest.Mon
     assert hung == 2
     assert shrunk.cut_short
     assert shrunk.actions < len(record.schedule.actions)
+
+
+async def done_soon_or_never(host: Host) -> None:
+    """Says that it is done after a second unless it was told to be quiet; told to break, it breaks unless it is quiet."""
+    quiet = False
+    while True:
+        with trio.move_on_after(1.0) as waited:
+            match (await host.receive()).body:
+                case "quiet":
+                    quiet = True
+                case "break" if not quiet:
+                    raise RuntimeError("broken")
+        if waited.cancelled_caught and not quiet:
+            host.observe(done=True)
+
+
+class Finishes:
+    """Some host says that it is done, sooner or later: of a run that was cut short nobody knows."""
+
+    name = "Finishes"
+
+    def start(self) -> Finishes:
+        other = Finishes()
+        other.done = False
+        return other
+
+    done = False
+
+    def feed(self, event: Event) -> None:
+        self.done = self.done or (isinstance(event, Observe) and "done" in event.values)
+
+    def finish(self) -> Verdict:
+        never = Evidence("never-done", ("nobody was ever done",))
+        return Verdict(self.name, Status.VALID, "done") if self.done else Verdict(self.name, Status.INVALID, "not done", never)
+
+
+class Told(Scenario):
+    """One host and its two orders."""
+
+    hosts: ClassVar = {"n1": done_soon_or_never}
+    clients = 1
+    properties: ClassVar = [Finishes()]
+
+    @operation(order=("quiet", "break"))
+    async def tell(self, client: Client, order: str) -> None:
+        client.send("n1", order)
+
+
+def test_a_run_that_crashed_before_its_end_does_not_stand_for_one_that_never_got_done() -> None:
+    orders = (Call(0.2, "c1", "tell", {"order": "quiet"}), Call(0.3, "c1", "tell", {"order": "break"}))
+    record = run(Schedule("Told", 1, orders), Told)
+    assert record.failure is not None
+    assert record.failure.signature == ("Finishes", "never-done")
+    crashed = run(Schedule("Told", 1, orders[1:]), Told)
+    assert crashed.failure is not None
+    assert crashed.failure.name == "NoCrash"
+    shrunk = shrink(Told, record)
+    assert shrunk.record.failure is not None
+    assert shrunk.record.failure.name == "Finishes"
+    assert [action.arguments for action in shrunk.schedule.actions if isinstance(action, Call)] == [{"order": "quiet"}]
