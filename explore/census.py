@@ -12,7 +12,6 @@ A census depends on the scenario's code only.  It costs `RUNS` traced runs, once
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ def choose(random: Random, among: Sequence[Crossing]) -> Crossing:
     Kill points are places that somebody thought dangerous: they are twice as likely as each other sort.
     """
     for field in ("phase", "role", "sort", "event"):
-        values = [value for value, _ in groupby(sorted(getattr(crossing, field) for crossing in among))]
+        values = sorted({getattr(crossing, field) for crossing in among})
         if field == "sort" and "killpoint" in values:
             values.append("killpoint")
         value = random.choice(values)

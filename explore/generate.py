@@ -64,11 +64,11 @@ class Draft:
         budget: str | None = None,
         where: Sequence[Crossing] | None = None,
     ) -> None:
-        self._scenario = scenario
-        self._cast = scenario.cast()
         problem = validated(scenario)
         if problem is not None:
             raise ScenarioError(problem)
+        self._scenario = scenario
+        self._cast = scenario.cast()
         self._operations = [spec for spec in scenario.operations().values() if spec.weight > 0]
         if not self._operations:
             raise ScenarioError(f"{scenario.__name__} has no operations: mark at least one async method with @operation")
@@ -135,7 +135,7 @@ class Draft:
             self._crossings = [choose(random, self._crossings) for _ in range(random.choice([1, 2, 3]))]
 
     def _narrow(self, random: Random, probability: float, field: str, values: Sequence[str]) -> str | None:
-        """With some probability keep only the crossings that have one of the values there; which one, if there are such."""
+        """With some probability keep only the crossings that have one of the values there, if there are such; the value."""
         if not values or random.random() >= probability:
             return None
         value = random.choice(values)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from html import escape
-from itertools import count
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -339,14 +337,8 @@ def _moment(world: World, time: float) -> Moment:
 
 def _files(disk: DiskImage) -> dict[str, FileState]:
     """Every file that there is, or would be after a power loss, sorted."""
-    # Counters cannot be copied from Python 3.14 on; the copy shares them, as losing power draws no number.
-    left = deepcopy(disk, {id(part): part for part in vars(disk).values() if isinstance(part, count)})
-    left.power_loss("none")
-
-    def content(image: DiskImage, path: str) -> bytes | None:
-        return image.read(path) if image.exists(path) else None
-
-    return {path: FileState(content(disk, path), content(left, path)) for path in sorted({*disk.files(), *left.files()})}
+    files, durable = disk.files(), disk.durable()
+    return {path: FileState(disk.read(path) if path in files else None, durable.get(path)) for path in sorted({*files, *durable})}
 
 
 def end_of(time: float) -> float:

@@ -156,6 +156,10 @@ class DiskImage:
             found.update((id(inode), inode) for inode in bindings.values() if inode is not None)
         return tuple(found.values())
 
+    def durable(self) -> dict[str, bytes]:
+        """The files, by name, that a power loss would leave that keeps none of what is pending; sorted."""
+        return {path: bytes(inode.durable) for path, inode in sorted(self._durable_names.items())}
+
     def power_loss(self, keep: str) -> tuple[int, int]:
         """Lose power: afterwards the disk holds what was durable and the kept units.  Returns (kept, pending) counts."""
         units = self._units()

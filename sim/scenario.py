@@ -191,19 +191,7 @@ class Scenario:
 
     @classmethod
     def cast(cls) -> Cast:
-        """Who can be struck.
-
-        Raises:
-            ScenarioError: there are no hosts, two of one name, or faults that strike keys where there are none.
-        """
-        if not cls.hosts:
-            raise ScenarioError(f"{cls.__name__} has no hosts: set `hosts` to a mapping from names to programs")
-        names = [*cls.hosts, *cls.client_names(), *cls.outsiders]
-        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-        if twice is not None:
-            raise ScenarioError(f"{cls.__name__} has two hosts called {twice!r}: names are addresses and must differ")
-        if "compromise-key" in cls.faults.names() and not cls.keys:
-            raise ScenarioError(f"{cls.__name__} has key_compromise() among its faults, but no `keys` that could be stolen")
+        """Who can be struck."""
         return Cast(tuple(cls.hosts), tuple(cls.roles), tuple(cls.keys))
 
     @classmethod

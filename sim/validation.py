@@ -54,11 +54,17 @@ def problems(scenario: type[Scenario]) -> Iterator[str]:
         yield "it has no hosts: set `hosts` to a mapping from names to programs"
     if not isinstance(scenario.clients, int) or scenario.clients < 1:
         yield f"`clients` is how many client hosts there are, at least 1, and not {scenario.clients!r}"
+    else:
+        every = [*scenario.hosts, *scenario.client_names(), *scenario.outsiders]
+        for name in dict.fromkeys(name for place, name in enumerate(every) if name in every[:place]):
+            yield f"it has two hosts called {name!r}: names are addresses and must differ"
     tolerates: object = scenario.tolerates
     if tolerates is not None and (not isinstance(tolerates, int) or tolerates < 0):
         yield f"`tolerates` is how many hosts may be impaired at once, from 0 on, or None for a minority, and not {tolerates!r}"
     if not isinstance(scenario.faults, FaultMix):
         yield f"`faults` is a mix such as faults.kills() | faults.partitions(), and not {_kind(scenario.faults)}"
+    elif "compromise-key" in scenario.faults.names() and not scenario.keys:
+        yield "it has key_compromise() among its faults, but no `keys` that could be stolen"
     for attribute in ("properties", "liveness"):
         yield from _about_properties(attribute, getattr(scenario, attribute))
     for attribute in NAMES:

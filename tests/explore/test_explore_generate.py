@@ -7,7 +7,7 @@ from random import Random
 from typing import ClassVar
 
 import pytest
-from explore_scenarios import OneServer, Rough
+from explore_scenarios import OneServer, Rough, store
 from replicated_register import ReplicatedRegister
 
 from killpoint import faults
@@ -93,8 +93,8 @@ def test_a_scenario_without_operations_is_refused_by_name() -> None:
     ("attributes", "complaint"),
     [
         ({"hosts": {}}, "has no hosts: set `hosts`"),
-        ({"hosts": {"c1": None}}, "has two hosts called 'c1'"),
-        ({"outsiders": {"n1": None}}, "has two hosts called 'n1'"),
+        ({"hosts": {"c1": store}}, "has two hosts called 'c1'"),
+        ({"outsiders": {"n1": store}}, "has two hosts called 'n1'"),
         ({"faults": faults.key_compromise()}, "has key_compromise"),
     ],
 )
