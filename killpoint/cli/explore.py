@@ -9,11 +9,10 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from ..explore.campaign import search
 from ..explore.finding import Finding, expected, found
-from ..explore.shrink import BUDGET, Shrinker
 from ..properties.verdict import Status
 from ..report.summary import as_json, summary_table
 from ..report.wording import counted
@@ -24,6 +23,7 @@ from .arguments import FAILED, INTERRUPTED, UsageError
 from .console import Pulse, as_plain, code_of, print_json, progress_bar, result_console, show
 from .interrupt import Interruptible
 from .scenarios import sound_scenario
+from .shrink import followed
 
 __all__ = ["run"]
 
@@ -84,20 +84,12 @@ class _Campaign:
         Raises:
             UsageError: it cannot be saved.
         """
-        task = self._progress.add_task("shrinking", total=BUDGET, told="")
-        shrinker = Shrinker(self.scenario, record, stop=interrupt, each=lambda: self._shrunk(task, shrinker))
+        shrinker = followed(self.scenario, record, self._progress, self._pulse, interrupt)
         name = f"{self.scenario.label()}-{self.options.mutant}" if self.options.mutant else self.scenario.label()
         try:
             return found(self.scenario, shrinker, folder=self.options.out, name=name)
         except OSError as error:
             raise UsageError(f"the schedule cannot be saved in {self.options.out}: {error.strerror}") from None
-        finally:
-            self._progress.stop_task(task)
-
-    def _shrunk(self, task: TaskID, shrinker: Shrinker) -> None:
-        told = f"{counted(shrinker.runs, 'run')}, {counted(len(shrinker.best.schedule.actions), 'action')} left"
-        self._progress.update(task, completed=shrinker.runs, told=told)
-        self._pulse.tell("shrinking", shrinker.runs, BUDGET, told)
 
     def command(self, examples: int) -> str:
         """What to paste to take up the campaign where it stopped, up to that many examples."""

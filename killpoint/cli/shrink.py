@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
+
+from rich.progress import Progress
 
 from ..explore.finding import found
-from ..explore.shrink import Shrinker
+from ..explore.shrink import BUDGET, Shrinker
 from ..report.wording import counted
 from ..run import load
+from ..sim.record import Record
+from ..sim.scenario import Scenario
 from .arguments import FAILED, UsageError
-from .console import progress_bar, show
+from .console import Pulse, progress_bar, show
 from .interrupt import Interruptible
 
-__all__ = ["run"]
+__all__ = ["followed", "run"]
 
 
 def run(options: Namespace) -> int:
@@ -25,17 +30,26 @@ def run(options: Namespace) -> int:
         raise UsageError(f"{options.file}: this schedule does not fail, so there is nothing to shrink; `killpoint replay` shows its run")
     interrupt = Interruptible()
     with interrupt, progress_bar(quiet=False) as progress:
-        task = progress.add_task("shrinking", total=options.runs, told="")
-
-        def each() -> None:
-            left = counted(len(shrinker.best.schedule.actions), "action")
-            progress.update(task, completed=shrinker.runs, told=f"{counted(shrinker.runs, 'run')}, {left} left")
-
+        shrinker = followed(loaded.scenario, record, progress, Pulse(quiet=False), interrupt, budget=options.runs)
         name = options.file.stem.rpartition("-")[0] or options.file.stem
-        shrinker = Shrinker(loaded.scenario, record, budget=options.runs, each=each, stop=interrupt)
         try:
             finding = found(loaded.scenario, shrinker, folder=options.file.parent, name=name)
         except OSError as error:
             raise UsageError(f"the schedule cannot be saved beside {options.file}: {error.strerror}") from None
     show(finding.lines())
     return FAILED
+
+
+def followed(
+    scenario: type[Scenario], record: Record, progress: Progress, pulse: Pulse, stop: Callable[[], bool], *, budget: int = BUDGET
+) -> Shrinker:
+    """A shrinker whose runs are shown as they pass."""
+    task = progress.add_task("shrinking", total=budget, told="")
+
+    def each() -> None:
+        told = f"{counted(shrinker.runs, 'run')}, {counted(len(shrinker.best.schedule.actions), 'action')} left"
+        progress.update(task, completed=shrinker.runs, told=told)
+        pulse.tell("shrinking", shrinker.runs, budget, told)
+
+    shrinker = Shrinker(scenario, record, budget=budget, each=each, stop=stop)
+    return shrinker
