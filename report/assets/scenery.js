@@ -130,7 +130,7 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
     }
     return path;
   };
-  const paintCut = ([from, to, inside, outside, way, told]) => {
+  const paintCut = ([from, to, inside, outside, way]) => {
     const top = Y[from], bottom = Y[to], lanes = [...inside, ...outside].filter(there), sides = lanes.map(x);
     if (!lanes.length) return;
     for (const lane of inside.filter(there)) {
@@ -143,12 +143,15 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
     put(shapes, "path", { class: "span", d: across(top) });
     for (const y of to < run.count ? [top, bottom] : [top]) room.line(Math.min(...sides), y, Math.max(...sides), y);
     for (const lane of lanes) mark(words, inside.includes(lane) ? "inside" : "outside", x(lane), top);
+    if (to < run.count) put(shapes, "path", { class: "span heal", d: across(bottom) });
+  };
+  const nameCut = ([from, to, inside, outside, , told]) => {
+    const top = Y[from], bottom = Y[to], lanes = [...inside, ...outside].filter(there), sides = lanes.map(x);
+    if (!lanes.length) return;
     const last = inside.findLast(there) ?? lanes[0], most = Math.max(...sides) > x(last) ? Math.max(view.column[last] - 40, 90) : 400;
     const spots = [[x(last) + 23, top + 13], [x(last) - 23, top + 13, "end"]];
     label(words, wrap(told, most, 9.5, 3), spots, { style: "cutlabel", size: 9.5 });
-    if (to >= run.count) return;
-    put(shapes, "path", { class: "span heal", d: across(bottom) });
-    label(words, "healed", [[x(last) + 23, bottom - 3]], { style: "cutlabel heal", size: 9.5 });
+    if (to < run.count) label(words, "healed", [[x(last) + 23, bottom - 3]], { style: "cutlabel heal", size: 9.5 });
   };
 
   // ---- operations -----------------------------------------------------------------------------------------------------------
@@ -190,8 +193,10 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
       mark(words, struck ? "bolt" : "dud", axis + 7, y, dim.trim());
       if (view.scale < 0.04) continue;
       const [called, told] = view.tells(strike);
-      label(words, called, [[left, y + 4]], { style, size: 10.5, bold: true, force: close });
-      label(words, told, [[left, y + 4 + 12 * called.length]], { style: style + " sub", size: 10 });
+      // Below whatever struck at the same moment.
+      const spots = [0, 1, 2, 3].map((down) => [left, y + 4 + 12 * down * (called.length + told.length)]);
+      const spot = label(words, called, spots, { style, size: 10.5, bold: true, force: close });
+      if (spot) label(words, told, [[left, spot[1] + 12 * called.length]], { style: style + " sub", size: 10 });
     }
   };
   const MARKS = {
@@ -239,6 +244,7 @@ const paintScenery = (run, view, { inPast, grid, shapes, words, room }) => {
   paintEvidence();
   nameOperations(true);
   paintFaults();
+  run.cuts.forEach(nameCut);
   paintMarks();
   nameOperations(false);
   paintRoles();

@@ -74,7 +74,7 @@ const makeRoom = () => {
     return false;
   };
   // Lines of text at the first of some spots, [x, y, anchor], that is free, and clear of lines but those of `own`; failing that
-  // at one that is free, unless `clear`; `force` puts them at the first anyway.
+  // at one that is free, unless `clear`; `force` puts them at the first anyway.  Returns the spot.
   const label = (parent, text, spots, options = {}) => {
     const { style = "", size = 10, bold = false, most = 1e4, force = false, own, clear = false } = options;
     const lines = [text].flat().map((line) => fit(line, most, size, bold)).filter(Boolean), row = size + 1.5;
@@ -83,12 +83,12 @@ const makeRoom = () => {
     const fits = (spot) => lines.every((_, k) => free(left(spot, k), spot[1] + row * k, wides[k]));
     const open = spots.filter(fits), bare = ([x, y, a]) => !lines.some((_, k) => crossed(left([x, y, a], k), y + row * k, wides[k], own));
     const spot = open.find(bare) ?? (clear ? undefined : open[0]) ?? (force ? spots[0] : undefined);
-    if (!lines.length || !spot) return false;
+    if (!lines.length || !spot) return undefined;
     lines.forEach((line, k) => {
       take(left(spot, k), spot[1] + row * k, wides[k]);
       put(parent, "text", { class: style, x: spot[0], y: spot[1] + row * k, ...(spot[2] && { "text-anchor": spot[2] }) }, line);
     });
-    return true;
+    return spot;
   };
   return { take, line, label };
 };
