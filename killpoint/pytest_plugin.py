@@ -22,6 +22,7 @@ from .explore.options import PROFILES, Options, use
 from .orphans import Explored, orphans, orphans_of_corpus
 
 if TYPE_CHECKING:
+    from _pytest._code.code import TerminalRepr
     from _pytest.terminal import TerminalReporter
 
 _OPTIONS = pytest.StashKey[Options]()
@@ -131,12 +132,21 @@ def pytest_runtest_makereport(
             report.user_properties.append((name, options.notes[key]))
     failed = call.excinfo.value if call.excinfo is not None else None
     if isinstance(failed, Exception) and _is_bad_input(failed):
-        report.longrepr = str(failed)
+        report.longrepr = _in_its_own_words(call)
     path, replay = getattr(failed, "path", None), getattr(failed, "replay", None)
     if isinstance(path, Path) and isinstance(replay, str):
-        report.longrepr = str(failed)
+        report.longrepr = _in_its_own_words(call)
         report.user_properties += [(_FILE, str(path)), (_REPLAY, replay)]
     return report
+
+
+def _in_its_own_words(call: pytest.CallInfo[None]) -> TerminalRepr:
+    """What an exception says; its first line where pytest has one line for it (which it does not cut short where `CI` is set)."""
+    assert call.excinfo is not None
+    told = call.excinfo.getrepr(style="value", chain=False)
+    if told.reprcrash is not None:
+        told.reprcrash.message = str(call.excinfo.value).partition("\n")[0]
+    return told
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:

@@ -94,6 +94,18 @@ def test_where_failures_are_not_shown_the_lines_to_paste_are(project: pytest.Pyt
     assert failing_line(result)[0] == "test_example.py::TestRegister"
 
 
+@pytest.mark.parametrize("how", [(), ("-n", "1")], ids=repr)
+def test_the_summary_has_one_line_where_pytest_cuts_none_short(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    result = project.runpytest_subprocess("--killpoint-seed=1", *how)
+    summary = result.outlines[-2:]
+    assert summary[0].startswith("FAILED test_example.py::TestRegister::runTest - Linearizable(Register) fails: a read returned None")
+    assert "1 failed, 1 passed" in summary[1]
+    assert failing_line(result)[0] == "test_example.py::TestRegister"
+
+
 def never_replayed(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if line.startswith("never replayed: ")]
 
