@@ -7,13 +7,14 @@ So plain delta debugging converges quickly, where shrinking a stream of random c
 
 Passes, repeated until none makes progress:
 
-1. **noise to zero**, all of it, under this seed or in a variant; then sort by sort.  A run without noise can be
+1. **cut the tail**: actions after the violation go.  If many are left, then once **probes** (see `sketch.py`): they need only the
+   evidence, and if one fails most of the work is saved.
+2. **noise to zero**, all of it, under this seed or in a variant; then sort by sort.  A run without noise can be
    read, so this comes first and after every other pass.
-2. **cut the tail**: actions after the violation go.
 3. **pinning**: faults that did nothing go, and those that waited for a boundary are armed only just before they struck.
    Then **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).
-4. **distilling**: guesses.  A random handful of the last actions, each fault alone in the situation in which it struck, in a quiet run
-   under another seed: where every deletion moves everything that comes after, this gets by at once where ddmin is stuck.
+4. **sketches**: small schedules drawn anew from what the run tells of itself.  Where every deletion moves everything that comes after,
+   this gets by at once where ddmin is stuck.  They may use up all runs but for a reserve, since nothing else makes as much progress.
 5. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
    at a boundary instead (a kill point, the n-th send) it needs no noise and no exact times, so other actions can go.
 6. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
@@ -21,51 +22,43 @@ Passes, repeated until none makes progress:
 7. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
    fewer clients, shorter and rounder durations; a boundary to a plain time also where that lets another action go.
 8. **earlier and rounder times**, all together, then one by one.
-
-`budget` bounds the number of runs, and `SLOW_RUNS` those that hang until the watchdog ends them or flood until their events are used
-up, since the answer is wanted soon.  The result never depends on how fast the machine is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from random import Random
-from typing import TypeVar
+from collections.abc import Callable
 
 import msgspec
 
-from ..properties.linearizability import Linearizable
-from ..properties.verdict import check
 from ..sim.record import Record, Strike
 from ..sim.scenario import Scenario
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
 from ..sim.session import run
 from ..sim.trace import TraceEvent
 from .census import Crossing, crossed
-from .simpler import excerpt, moved, pinned, simpler_actions, time_of, variant
+from .simpler import moved, pinned, simpler_actions, time_of, variant
+from .sketch import FEW, Blow, Clues, named_calls, probe, sketch
+from .trials import Spent, Trials
 
 __all__ = ["BUDGET", "Shrinker", "Shrunk", "shrink"]
 
 BUDGET = 600
 """Runs that shrinking one failure may take."""
 
-FIRST_VARIANTS, LATER_VARIANTS = 40, 16
+FIRST_VARIANTS, LATER_VARIANTS = 25, 16
 """How many quiet variants are tried where noise seems to matter: while the schedule is whole, and each time after that."""
-
-SLOW, SLOW_RUNS = ("crash:NeverYields", "crash:Flood"), 2
-"""Kinds of evidence that take ten seconds and more to come by, and how many runs may end with one."""
 
 ANCHORS = 4
 """How many boundaries before a strike are tried as its anchor."""
 
-SAMPLES, FEW, SEVERAL = 50, 3, 10
-"""How many random subsets in a row may fail before sampling them ends, how few actions need none, and with how many it is worth to
-try pairs of changes."""
+SEVERAL = 10
+"""With how many actions it is worth to try pairs of changes."""
 
-GUESSES = 260
-"""How many handfuls of actions are tried first."""
+LONG, PROBES = 40, 60
+"""With more actions than this probes are tried at once, and how many."""
 
-_Item = TypeVar("_Item")
+OF_FEW, RESERVE = 120, 80
+"""How many sketches are tried once few actions are left, and how many runs are kept for the passes after them."""
 
 
 class Shrunk(msgspec.Struct, frozen=True):
@@ -92,12 +85,8 @@ class Shrunk(msgspec.Struct, frozen=True):
         return len(self.schedule.actions)
 
 
-class _Spent(Exception):  # noqa: N818
-    """The budget of runs is used up."""
-
-
-class Shrinker:
-    """Shrinks one failing record.  `best` is the smallest failing record found so far, at any time.
+class Shrinker(Trials):
+    """Shrinks one failing record.
 
     `each` is called after every run; `stop` is asked before every run and ends the shrinking as a spent budget does.
     """
@@ -111,103 +100,45 @@ class Shrinker:
         each: Callable[[], None] = lambda: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        assert record.failure is not None, "only a failing run can be shrunk"
-        self._each = each
-        self._stop = stop
-        self._scenario = scenario
-        self._signature = record.failure.signature
-        self._properties = scenario.mutant(record.schedule.mutant).properties
-        self._budget = budget
-        self._seen: set[str] = set()
+        super().__init__(scenario, record, budget=budget, each=each, stop=stop)
         self._variants_left = FIRST_VARIANTS
         self._traced: tuple[Schedule, list[tuple[TraceEvent, Crossing]]] | None = None
-        self._guesses_left = GUESSES
-        self._slow_left = SLOW_RUNS
+        self._sketches = 0
+        self._seed = record.schedule.seed
+        self._calls = tuple(action for action in record.schedule.actions if isinstance(action, Call))
         self._before = len(record.schedule.actions)
-        self.best = record
-        self.runs = 0
+        self._aside: Record | None = None
+
+    @property
+    def best(self) -> Record:
+        """The smallest failing record found so far, at any time."""
+        aside = self._aside
+        return self._kept if aside is None or len(self._now.actions) < len(aside.schedule.actions) else aside
 
     def shrink(self) -> Shrunk:
         """Run all passes to a fixed point, or until the budget is spent."""
         try:
+            self._cut_tail()
+            self._probe()
             while True:
-                before = self.best.schedule
+                before = self._kept.schedule
                 self._quieten()
                 self._cut_tail()
                 self._pin()
                 self._delete_actions()
-                self._distil()
+                self._sketch()
                 self._quieten()
-                self._resample()
                 self._anchor()
                 self._noise_to_overrides()
                 self._delete_overrides()
                 self._simplify()
                 self._release()
                 self._retime()
-                if self.best.schedule == before:
+                if self._kept.schedule == before:
                     break
-        except _Spent:
+        except Spent:
             pass
-        return Shrunk(self.best, self.runs, self._before, cut_short=self._slow_left <= 0, spent=self.runs >= self._budget)
-
-    # -- trying -----------------------------------------------------------------------------------
-
-    @property
-    def _now(self) -> Schedule:
-        return self.best.schedule
-
-    def _try(self, candidate: Schedule) -> bool:
-        """Run a candidate; keep it if it fails in the same way."""
-        if candidate == self._now:
-            return False
-        name = repr(candidate)
-        if name in self._seen:
-            return False
-        self._seen.add(name)
-        if self._stop():
-            raise _Spent
-        self._spend()
-        record = run(candidate, self._scenario)
-        self._each()
-        if record.failure is None:
-            return False
-        self._slow_left -= record.failure.signature[1] in SLOW
-        if not self._is_the_same(record):
-            return False
-        self.best = record
-        return True
-
-    def _is_the_same(self, record: Record) -> bool:
-        """It fails as the original does; or is as unlinearizable, and another property saw it first.
-
-        Linearizability looks now and then only, so which property is the first to see a bug depends on how long the run is.  It is
-        closed under prefixes: what it says of a run that was stopped holds.  Of other properties only a whole run tells.
-        """
-        if record.failure is not None and record.failure.signature == self._signature:
-            return True
-        alike = [p for p in self._properties if isinstance(p, Linearizable) and p.name == self._signature[0]]
-        return any(check(prop, record.history).signature == self._signature for prop in alike)
-
-    def _spend(self) -> None:
-        """Account for one run."""
-        if self.runs >= self._budget or self._slow_left <= 0:
-            raise _Spent
-        self.runs += 1
-
-    def _delete(self, items: Sequence[_Item], apply: Callable[[tuple[_Item, ...]], Schedule]) -> None:
-        """Delta debugging: remove ever smaller runs of items while the failure stays."""
-        kept = tuple(items)
-        size = len(kept)
-        while size >= 1:
-            start = 0
-            while start < len(kept):
-                rest = kept[:start] + kept[start + size :]
-                if self._try(apply(rest)):
-                    kept = rest
-                else:
-                    start += size
-            size = size // 2 if size > 1 or not kept else 0
+        return Shrunk(self._kept, self.runs, self._before, cut_short=self._slow_left <= 0, spent=self.runs >= self._budget)
 
     # -- passes -----------------------------------------------------------------------------------
 
@@ -225,7 +156,7 @@ class Shrinker:
 
     def _cut_tail(self) -> None:
         """Actions after the violation cannot matter."""
-        ended = self.best.ended
+        ended = self._kept.ended
         kept = tuple(action for action in self._now.actions if action.at <= ended)
         self._try(self._now.replace(actions=kept))
 
@@ -235,7 +166,7 @@ class Shrinker:
         Actions that wait for the same boundary strike at successive crossings, so that taking one out moves all later ones.  Armed
         at the time of its strike each is independent of the others.
         """
-        strikes = {strike.action: strike for strike in self.best.strikes}
+        strikes = {strike.action: strike for strike in self._kept.strikes}
         kept = []
         for place, action in enumerate(self._now.actions):
             strike = strikes.get(place)
@@ -245,23 +176,53 @@ class Shrinker:
         self._try(self._now.replace(actions=tuple(action for action, _ in kept)))
         self._try(self._now.replace(actions=tuple(sorted((late for _, late in kept), key=time_of))))
 
-    def _distil(self) -> None:
-        """Guess the few actions that matter: random handfuls of the last ones, in quiet runs under other seeds.
+    def _probe(self) -> None:
+        """Trains of the decisive call.  They need no more than the evidence, so where much is left they may save most of the work."""
+        if len(self._now.actions) > LONG and named_calls(self._kept):
+            clues = self._clues()
+            any(self._draw_anew(probe(clues, self._scenario, number)) for number in range(PROBES))
 
-        Such a run is short, so a hundred guesses take no longer than a few of the whole schedule; and most failures need no more
-        than three actions, in the right situation.
-        """
-        if len(self._now.actions) <= FEW or not self._guesses_left:
-            return
-        places = range(len(self._now.actions))
-        crossings = [self._crossed_before(place) for place in places]
-        hosts = [strike.hosts[0] if (strike := self._strike(place)) else "" for place in places]
-        whole = self._now
-        while self._guesses_left:
-            self._guesses_left -= 1
-            guess = excerpt(whole, crossings, hosts, self._guesses_left)
-            if self._try(variant(guess, self._guesses_left, self._scenario)):
-                return
+    def _sketch(self) -> None:
+        """Small schedules drawn anew."""
+        clues = None
+        few = 0
+        while len(self._now.actions) > 1 and few < OF_FEW and self.runs < self._budget - RESERVE and not self._now.overrides:
+            clues = clues or self._clues()
+            self._sketches += 1
+            few += len(self._now.actions) <= FEW
+            if self._draw_anew(sketch(clues, self._scenario, self._sketches)):
+                clues = None
+
+    def _draw_anew(self, drawn: Schedule) -> bool:
+        """Keep what was drawn if it fails and becomes smaller than what there is."""
+        before = self._kept
+        if not self._try(drawn):
+            return False
+        self._aside = before
+        try:
+            self._keep_named()
+            self._cut_tail()
+            self._pin()
+            self._delete_actions()
+        finally:
+            self._kept, self._aside = self.best, None
+        return self._kept is not before
+
+    def _clues(self) -> Clues:
+        """What the best record tells."""
+        struck = ((place, action, self._strike(place)) for place, action in enumerate(self._now.actions))
+        blows = tuple(
+            Blow(action, strike.hosts[0], self._crossed_before(place))
+            for place, action, strike in struck
+            if isinstance(action, Inject) and strike is not None
+        )
+        return Clues(self._now, named_calls(self._kept), blows, self._calls, self._seed)
+
+    def _keep_named(self) -> None:
+        """Drop the calls that the evidence does not name."""
+        named = named_calls(self._kept)
+        if named:
+            self._try(self._now.replace(actions=tuple(a for a in self._now.actions if not isinstance(a, Call) or a in named)))
 
     def _delete_actions(self) -> None:
         self._delete(self._now.actions, lambda kept: self._now.replace(actions=kept))
@@ -302,7 +263,7 @@ class Shrinker:
 
     def _strike(self, place: int) -> Strike | None:
         """What an action did, if it struck somebody."""
-        return next((s for s in self.best.strikes if s.action == place and s.struck and s.hosts), None)
+        return next((s for s in self._kept.strikes if s.action == place and s.struck and s.hosts), None)
 
     def _crossed_before(self, place: int) -> tuple[Crossing, ...]:
         """The boundaries that the struck host crossed last before this strike, latest first."""
@@ -328,26 +289,6 @@ class Shrinker:
             if self._try(candidate.replace(actions=actions[:gone] + actions[gone + 1 :])):
                 return True
         return False
-
-    def _resample(self) -> None:
-        """Where nothing goes any more: random subsets of the actions, under other seeds.
-
-        Taking an action out moves all that it was a cause of, so a deletion that is right may fail for the moments at which things
-        then meet.  A smaller schedule of the same kind under another seed has a fair chance.
-        """
-        failed = 0
-        random = Random(len(self._now.actions))
-        while failed < SAMPLES and len(self._now.actions) > FEW and not (self._now.noise or self._now.overrides):
-            actions = self._now.actions
-            size = random.randint(max(1, len(actions) // 2), len(actions) - 1)
-            chosen = sorted(random.sample(range(len(actions)), size))
-            rest = self._now.replace(actions=tuple(actions[place] for place in chosen))
-            if self._try(variant(rest, random.randrange(1000), self._scenario)):
-                failed = 0
-                self._pin()
-                self._delete_actions()
-            else:
-                failed += 1
 
     def _noise_to_overrides(self) -> None:
         """Say what the noise did, one decision at a time, and switch the noise off."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from random import Random
 
 import msgspec
@@ -11,10 +11,9 @@ from ..sim.fault import ANY, Fault
 from ..sim.faults import Kill, Partition, PowerLoss
 from ..sim.record import Strike
 from ..sim.scenario import Scenario
-from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
-from .census import Crossing
+from ..sim.schedule import Action, Call, Inject, Schedule
 
-__all__ = ["anchored", "excerpt", "moved", "pinned", "simpler_actions", "simpler_faults", "stretched", "time_of", "variant"]
+__all__ = ["moved", "pinned", "simpler_actions", "simpler_faults", "stretched", "time_of", "variant"]
 
 
 def variant(schedule: Schedule, number: int, scenario: type[Scenario]) -> Schedule:
@@ -42,45 +41,6 @@ def pinned(action: Action, strike: Strike | None) -> Action:
         fault = msgspec.structs.replace(fault, target=strike.hosts[0])
         boundary = msgspec.structs.replace(boundary, host=strike.hosts[0])
     return Inject(strike.time, fault, boundary)
-
-
-def anchored(action: Inject, host: str, crossing: Crossing) -> Inject:
-    """The fault at the next such crossing, by whoever holds the role, or by the host if it held none."""
-    actor = crossing.role or host
-    fault = msgspec.structs.replace(action.fault, target=actor) if hasattr(action.fault, "target") else action.fault
-    return Inject(action.at, fault, Boundary(actor, crossing.event, phase=crossing.phase))
-
-
-def excerpt(schedule: Schedule, crossings: Sequence[Sequence[Crossing]], hosts: Sequence[str], number: int) -> Schedule:
-    """A random handful of the last actions, mostly without noise: the calls as they are, faults at their times or in the situations
-    in which they struck.
-
-    `crossings` are, by action, what the struck host crossed last before the strike, latest first; `hosts` who was struck.
-    """
-    random = Random(number)
-    actions = schedule.actions
-    struck = [place for place in range(len(actions)) if crossings[place]]
-    if struck and random.random() < 0.5:
-        # One fault alone, in its situation: the last ones are the likeliest.
-        places = {struck[-1 - min(int(random.expovariate(0.7)), len(struck) - 1)]}
-        in_situation = 1.0
-    else:
-        recent = random.choice([0.1, 0.5])
-        size = random.choice([1, 2, 2, 2, 3, 3, 4])
-        places = {max(0, len(actions) - 1 - int(random.expovariate(recent))) for _ in range(size)}
-        in_situation = 0.6
-    chosen: list[Action] = []
-    before, at = min(actions[place].at for place in places), random.choice([0.0, 0.4])
-    for place in sorted(places):
-        action = actions[place]
-        # Long waits between the chosen mean nothing any more, and where two things race, other waits than the old ones may be right.
-        gap = min(action.at - before, random.choice([0.05, 0.5])) if random.random() < 0.5 else 0.001 * 1000.0 ** random.random()
-        at, before = round(at + (gap if chosen else 0.0), 3), action.at
-        if isinstance(action, Inject) and crossings[place] and random.random() < in_situation:
-            action = anchored(action, hosts[place], random.choice(crossings[place]))
-        chosen.append(moved(action, at))
-    noise = schedule.noise if random.random() < 0.3 else Noise()
-    return schedule.replace(actions=tuple(chosen), overrides=(), noise=noise)
 
 
 def simpler_actions(action: Action) -> Iterator[Action]:

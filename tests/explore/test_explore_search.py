@@ -133,7 +133,7 @@ def test_shrinking_a_host_that_hangs_hangs_twice_at_most(monkeypatch: pytest.Mon
     assert record.failure.signature == ("NoCrash", "crash:NeverYields")
     hung = 0
     shrinker = Shrinker(hanging, record, budget=600)
-    monkeypatch.setattr("killpoint.explore.shrink.run", lambda *given, **named: counted(run(*given, **named)))
+    monkeypatch.setattr("killpoint.explore.trials.run", lambda *given, **named: counted(run(*given, **named)))
 
     def counted(record: Record) -> Record:
         nonlocal hung

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from killpoint.explore.census import Crossing
 from killpoint.explore.generate import generate
-from killpoint.explore.simpler import anchored, excerpt, pinned, simpler_actions, variant
+from killpoint.explore.simpler import pinned, simpler_actions, variant
 from killpoint.model.civictrust.scenario import CivicTrust
 from killpoint.sim.fault import ANY
-from killpoint.sim.faults import CompromiseKey, Kill, Partition, PowerLoss
+from killpoint.sim.faults import Kill, Partition, PowerLoss
 from killpoint.sim.record import Strike
 from killpoint.sim.schedule import Boundary, Call, Inject, Noise
 from killpoint.sim.vocabulary import strangers
-
-CROSSING = Crossing("election", "follower", "killpoint", "raft-after-send")
-
-
-def test_an_excerpt_is_a_handful_of_the_actions_in_their_order() -> None:
-    whole = next(s for number in range(50) if len((s := generate(CivicTrust, 1, number)).actions) > 60)
-    crossings = [(CROSSING,) if isinstance(action, Inject) else () for action in whole.actions]
-    hosts = ["n1"] * len(whole.actions)
-    sizes, quiet, aimed = set(), 0, 0
-    for number in range(200):
-        guess = excerpt(whole, crossings, hosts, number)
-        assert guess == excerpt(whole, crossings, hosts, number)
-        assert list(strangers(guess, CivicTrust)) == []
-        times = [action.at for action in guess.actions]
-        assert times == sorted(times)
-        assert times[0] in (0.0, 0.4)
-        calls = [action for action in guess.actions if isinstance(action, Call)]
-        assert all(any(call.arguments == other.arguments for other in whole.actions if isinstance(other, Call)) for call in calls)
-        sizes.add(len(guess.actions))
-        quiet += not guess.noise
-        aimed += any(isinstance(a, Inject) and a.boundary == Boundary("follower", "raft-after-send", 1, "election") for a in guess.actions)
-    assert sizes == {1, 2, 3, 4}
-    assert quiet > 100
-    assert aimed > 100
 
 
 def test_a_pinned_fault_waits_for_the_next_crossing_and_any_host_has_a_name() -> None:
@@ -46,17 +21,6 @@ def test_a_pinned_fault_waits_for_the_next_crossing_and_any_host_has_a_name() ->
     plain = Inject(0.5, Kill(target="n1"))
     assert pinned(plain, strike) is plain
     assert pinned(waiting, None) is waiting
-
-
-def test_an_anchored_fault_strikes_whoever_holds_the_role() -> None:
-    fault = Inject(0.3, PowerLoss(target="n1", keep="all"))
-    assert anchored(fault, "n1", CROSSING) == Inject(
-        0.3, PowerLoss(target="follower", keep="all"), Boundary("follower", "raft-after-send", 1, "election")
-    )
-    alone = anchored(fault, "n1", Crossing("", "", "message", "send"))
-    assert alone == Inject(0.3, PowerLoss(target="n1", keep="all"), Boundary("n1", "send"))
-    theft = anchored(Inject(0.3, CompromiseKey(issuer="court")), "n1", CROSSING)
-    assert theft.fault == CompromiseKey(issuer="court")
 
 
 def test_simpler_forms_are_simpler_and_come_to_an_end() -> None:
