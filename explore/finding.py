@@ -17,6 +17,7 @@ from ..report.summary import Tally
 from ..report.text import noise_text, schedule_lines, verdict_lines
 from ..report.wording import counted
 from ..sim import codec
+from ..sim.faults import drawn
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from .confirm import Confirmation, confirm
@@ -59,7 +60,7 @@ def expected(scenario: type[Scenario]) -> Tally:
     """An empty tally that knows what ought to happen: every kind of fault strikes, every operation succeeds once."""
     tally = Tally()
     # What a mix calls itself need not be what its faults are called; one draw tells.
-    kinds = [draw(Random(0), scenario.cast()).kind() for _, draw in scenario.faults]
+    kinds = [drawn(kind, Random(0), scenario.cast()).kind() for kind in scenario.faults]
     functions = [spec.name for spec in scenario.operations().values() if spec.weight > 0 or spec.final]
     tally.expect(faults=kinds, functions=functions, hosts=scenario.hosts)
     return tally

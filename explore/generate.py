@@ -20,7 +20,7 @@ import msgspec
 
 from ..properties.history import Value
 from ..sim.fault import ANY, Fault
-from ..sim.faults import AT_ONCE, CompromiseKey, Kill, PowerLoss
+from ..sim.faults import AT_ONCE, CompromiseKey, Kill, PowerLoss, drawn
 from ..sim.noise import keyed_integer
 from ..sim.scenario import OperationSpec, Scenario, ScenarioError, unique
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
@@ -189,12 +189,11 @@ class Draft:
         return Call(at, random.choice(self._scenario.client_names()), spec.name, values)
 
     def _inject(self, at: float, random: Random) -> Inject:
-        _, draw = random.choice(self._faults)
-        fault = draw(random, self._cast)
+        kind = random.choice(self._faults)
+        fault = drawn(kind, random, self._cast)
         if isinstance(fault, CompromiseKey) and fault.issuer in self._stolen and len(self._faults) > 1:
             # A key is stolen once; the turn goes to another kind.
-            _, draw = random.choice([kind for kind in self._faults if kind[1] is not draw])
-            fault = draw(random, self._cast)
+            fault = drawn(random.choice([other for other in self._faults if other[1] is not kind[1]]), random, self._cast)
         if isinstance(fault, CompromiseKey):
             self._stolen.add(fault.issuer)
         duration = max(round(fault.duration * self._tempo, 4), AT_ONCE)

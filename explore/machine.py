@@ -35,7 +35,7 @@ from ..report.summary import Tally
 from ..report.text import noise_text, schedule_lines
 from ..report.wording import counted
 from ..sim import codec
-from ..sim.monitoring import PropertyError
+from ..sim.authors import AuthorError
 from ..sim.noise import keyed_integer
 from ..sim.record import Record
 from ..sim.scenario import Scenario, ScenarioError
@@ -206,7 +206,7 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Assert
     """Explore; the first failure, shrunk.
 
     Raises:
-        PropertyError: a property could not judge a run; says which schedule it was.
+        AuthorError: a property or a fault failed; says in which schedule.
     """
     kind.tally = expected(kind.scenario)
     kind.failing = None
@@ -216,9 +216,9 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Assert
         run_state_machine_as_test(kind, settings=_settings(kind, options))
     except _FailingRunError:
         pass
-    except PropertyError as error:
+    except AuthorError as error:
         which = f"This was schedule {kind.tally.schedules + 1} of {name}"
-        raise PropertyError(f"{error}.  {which}; the same --killpoint-seed gives it again") from error
+        raise AuthorError(f"{error}.  {which}; the same --killpoint-seed gives it again") from error
     except Flaky:
         if kind.failing is None:
             raise
@@ -229,7 +229,11 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Assert
     record = kind.failing
     if record is None:
         return None if kind.tally.dead is None else NothingSucceededError(kind.tally.dead)
-    finding = found(kind.scenario, Shrinker(kind.scenario, record), folder=options.folder, name=name)
+    try:
+        finding = found(kind.scenario, Shrinker(kind.scenario, record), folder=options.folder, name=name)
+    except AuthorError as error:
+        which = f"This was in a run of shrinking schedule {kind.tally.schedules} of {name}"
+        raise AuthorError(f"{error}.  {which}; the same --killpoint-seed gives it again") from error
     replay = _command(options, finding.path)
     return PropertyFailedError(finding.lines(replay), finding.path, replay)
 

@@ -26,7 +26,7 @@ import msgspec
 
 from ..properties.history import Value
 from ..sim.fault import Fault
-from ..sim.faults import AT_ONCE, Kill, PowerLoss
+from ..sim.faults import AT_ONCE, Kill, PowerLoss, drawn
 from ..sim.noise import keyed_integer
 from ..sim.record import Record
 from ..sim.scenario import Scenario, unique
@@ -249,8 +249,7 @@ class _Draw:
         random = self._random
         if self._clues.blows and (random.random() >= fresh or not self._kinds):
             return self._situated() if random.random() < 0.5 else self._lasting(self._blow().action)
-        _, draw = random.choice(self._kinds)
-        fault = draw(random, self._cast)
+        fault = drawn(random.choice(self._kinds), random, self._cast)
         if self._cast.roles and random.random() < 0.6:
             fault = _aimed(fault, self._cast.roles[0])
         return self._lasting(Inject(0.0, fault), 1.0)

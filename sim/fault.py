@@ -15,14 +15,23 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from .authors import AuthorError
+
 if TYPE_CHECKING:
     from .world import World
 
-__all__ = ["ANY", "Fault", "FaultOutcome"]
+__all__ = ["ANY", "EFFECTS", "Fault", "FaultError", "FaultOutcome"]
+
+EFFECTS = ("struck", "nothing", "over-budget")
+"""What a strike may have done."""
 
 
 ANY = "any"
 """As the host of a boundary: any host of the system.  As the target of a fault that waits there: the host that crosses it."""
+
+
+class FaultError(AuthorError):
+    """A kind of fault failed to be drawn, to strike or to end: says which, where, and of what."""
 
 
 class FaultOutcome(msgspec.Struct, frozen=True):

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from .authors import at, told
 from .budget import affords
 from .disk import parse_keep
-from .fault import Fault, FaultOutcome
+from .fault import Fault, FaultError, FaultOutcome
+from .frames import defined_at
 
 if TYPE_CHECKING:
     from .machine import Machine
     from .world import World
 
-__all__ = ["Cast", "CompromiseKey", "Fault", "FaultMix", "FaultOutcome", "Kill", "Partition", "Pause", "PowerLoss", "kills"]
+__all__ = ["Cast", "CompromiseKey", "Fault", "FaultMix", "FaultOutcome", "Kill", "Partition", "Pause", "PowerLoss", "drawn", "kills"]
 __all__ += ["key_compromise", "partitions", "pauses", "power_losses"]
 
 AT_ONCE = 0.0005
@@ -188,6 +190,23 @@ class Cast(msgspec.Struct, frozen=True):
 
 Draw: TypeAlias = Callable[[Random, Cast], Fault]
 """Draws one fault of a kind."""
+
+
+def drawn(kind: tuple[str, Draw], random: Random, cast: Cast) -> Fault:
+    """One fault of a kind of a mix.
+
+    Raises:
+        FaultError: its author's code raised, or made something else.
+    """
+    name, draw = kind
+    try:
+        fault: object = draw(random, cast)
+    except Exception as error:
+        raise FaultError(f"no fault of the kind {name!r} can be drawn: {told(error)}") from error
+    if not isinstance(fault, Fault):
+        where = at(defined_at(draw))
+        raise FaultError(f"drawing a fault of the kind {name!r} made {fault!r}{where}: it must be a Fault")
+    return fault
 
 
 class FaultMix(tuple[tuple[str, Draw], ...]):

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..properties.history import Complete, Event, HistoryError, Incident, Invoke, render
+from ..properties.history import Complete, Event, Incident, Invoke, render
 from ..properties.verdict import Monitor, Property, Status, Verdict
-from .frames import authored, defined_at
+from .authors import AuthorError, at, told
+from .frames import defined_at
 
 __all__ = ["PropertyError", "checked", "finished", "misjudged", "started"]
 
 
-class PropertyError(ValueError):
+class PropertyError(AuthorError):
     """A property or specification that failed to judge a run: says which, where, and of what."""
 
 
@@ -28,11 +29,11 @@ def started(prop: Property) -> Monitor:
     try:
         monitor = prop.start()
     except Exception as error:
-        raise PropertyError(f"the property {named(prop)} cannot start: {_told(error)}") from error
+        raise PropertyError(f"the property {named(prop)} cannot start: {told(error)}") from error
     missing = [name for name in ("feed", "finish") if not callable(getattr(monitor, name, None))]
     if isinstance(monitor, type) or missing:
         what = f"the class {monitor.__name__}" if isinstance(monitor, type) else render(monitor)
-        where = _at(defined_at(prop.start))
+        where = at(defined_at(prop.start))
         needed = "it must return a monitor, with feed() and finish()"
         raise PropertyError(f"start() of the property {named(prop)} returned {what}{where}: {needed}")
     return monitor
@@ -47,7 +48,7 @@ def checked(prop: Property | None, monitor: Monitor, verdict: object, event: Eve
     if isinstance(verdict, Verdict) and verdict.status is Status.INVALID:
         return verdict
     said = f"a verdict that is {verdict.status}" if isinstance(verdict, Verdict) else render(verdict)
-    where = _at(defined_at(monitor.feed))
+    where = at(defined_at(monitor.feed))
     who = named(prop) if prop is not None else type(monitor).__name__
     raise PropertyError(
         f"feed() of the property {who} returned {said}{where}, after {_words(event)}: it must return an invalid Verdict as soon as "
@@ -66,7 +67,7 @@ def finished(prop: Property, monitor: Monitor, events: Sequence[Event]) -> Verdi
     except Exception as error:
         raise misjudged(prop, monitor, error, None, len(events)) from error
     if not isinstance(verdict, Verdict):
-        where = _at(defined_at(monitor.finish))
+        where = at(defined_at(monitor.finish))
         raise PropertyError(f"finish() of the property {named(prop)} returned {render(verdict)}{where}: it must return a Verdict")
     return verdict
 
@@ -75,7 +76,7 @@ def misjudged(prop: Property | None, monitor: Monitor, error: Exception, event: 
     """The error for a monitor that raised one: when fed an event, or at the end of a run."""
     who = named(prop) if prop is not None else type(monitor).__name__
     when = f"when it was fed {_words(event)}" if event is not None else f"in the end, after {seen:,} events"
-    return PropertyError(f"the property {who} failed to judge the run: {_told(error)}, {when}")
+    return PropertyError(f"the property {who} failed to judge the run: {told(error)}, {when}")
 
 
 def named(prop: Property) -> str:
@@ -84,23 +85,6 @@ def named(prop: Property) -> str:
         return str(prop.name)
     except Exception:  # noqa: BLE001  # then it is known by its class
         return type(prop).__name__
-
-
-def _told(error: Exception) -> str:
-    """What was raised, and the author's line: neither ours nor the standard library's, if there is one."""
-    try:
-        said = str(error)
-    except Exception:  # noqa: BLE001  # of the program
-        said = "whose text cannot be made"
-    # Ours are whole sentences.
-    what = said if isinstance(error, HistoryError) else f"{type(error).__name__}{f': {said}' if said else ''}"
-    frame = authored(error)
-    where = _at(f"{frame.filename}:{frame.lineno} in {frame.name}") if frame is not None else ""
-    return "; ".join([what + where, *map(str, getattr(error, "__notes__", ()))])
-
-
-def _at(where: str) -> str:
-    return f" ({where})" if where else ""
 
 
 def _words(event: Event) -> str:

@@ -31,6 +31,7 @@ from .payload import encode_recorded
 from .record import Record, Statistics, Strike
 from .scenario import Client, Failed, OperationSpec, Scenario, ScenarioError, Unknown
 from .schedule import Action, Call, Inject, Noise, Override, Schedule
+from .striking import strike
 from .validation import validated
 from .world import World
 
@@ -225,17 +226,16 @@ class Session:
         world = self.world
         fault = action.fault
         target = str(getattr(fault, "target", getattr(fault, "issuer", "")))
-        outer = world.strike_index, world.strike_action
+        outer = world.strike_index, world.strike_action, world.striking
         index = world.strike_index = world.incident("strike", None, None, action=number, fault=fault.kind(), target=target)
-        world.strike_action = number
+        world.strike_action, world.striking = number, fault
         # What phase a host was in is what it had observed before the fault changed it.
         phases = {name: str(machine.observed.get("phase", "")) for name, machine in world.machines.items()}
         with world.drive:
-            result = fault.strike(world)
-        world.strike_index, world.strike_action = outer
+            result = strike(fault, number, world)
+        world.strike_index, world.strike_action, world.striking = outer
         phase = phases[result.hosts[0]] if result.hosts else ""
-        strike = Strike(number, fault.kind(), result.effect, world.now, index, phase, result.hosts, result.detail)
-        self._strikes.append(strike)
+        self._strikes.append(Strike(number, fault.kind(), result.effect, world.now, index, phase, result.hosts, result.detail))
         world.note((11, world.now, number, result.effect, result.detail))
 
     def _arm(self, number: int, action: Inject) -> None:
@@ -246,12 +246,12 @@ class Session:
         machines = [machine] if machine is not None else [self.world.machines[name] for name in self.world.system]
         self._waiting[number] = action
 
-        def strike() -> None:
+        def reached() -> None:
             del self._waiting[number]
             self._strike(number, action)
 
         role = None if machine is not None or boundary.host == ANY else boundary.host
-        armed = Armed(number, boundary.event, role, boundary.phase, max(boundary.ordinal, 1), strike)
+        armed = Armed(number, boundary.event, role, boundary.phase, max(boundary.ordinal, 1), reached)
         for machine in machines:
             machine.arm(armed)
 

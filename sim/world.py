@@ -25,6 +25,7 @@ from __future__ import annotations
 import atexit
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,12 @@ from .network import Network
 from .noise import NoiseSource
 from .payload import encode
 from .schedule import Noise
+from .striking import end as end_fault
 from .trio_driver import Batch, Engine, LivelockError, TaskTrap
 from .watchdog import NeverYieldsError, watchdog
 
 if TYPE_CHECKING:
+    from .fault import Fault
     from .scenario import Scenario
 
 __all__ = ["World"]
@@ -96,6 +99,7 @@ class World(Aim):
         self.on_death: Callable[[Machine], None] = lambda _machine: None
         self.strike_index: int | None = None
         self.strike_action = 0
+        self.striking: Fault | None = None
         for role, group in (("system", programs), ("client", clients or {}), ("outsider", outsiders or {})):
             for name, program in group.items():
                 if name in self.machines:
@@ -193,10 +197,11 @@ class World(Aim):
 
     def end_later(self, duration: float, end: Callable[[], None]) -> None:
         """The fault that is striking now will end after `duration` seconds, or with the calm phase if that is 0."""
+        guarded = partial(end_fault, self.striking, end, self)
         if duration:
-            self.schedule_end(self.now + duration, self.strike_action, end)
+            self.schedule_end(self.now + duration, self.strike_action, guarded)
         else:
-            self._at_calm.append(end)
+            self._at_calm.append(guarded)
 
     def tell(self, host: str, body: Value) -> None:
         """Send a host a message from outside the world, which arrives at once."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from ..checking import ReadError, UnknownModelError
 from ..explore.catalog import UnknownScenarioError
 from ..properties.specification import SpecificationError
+from ..sim.authors import AuthorError
 from ..sim.codec import ScheduleError
-from ..sim.monitoring import PropertyError
 from ..sim.scenario import ScenarioError
 from .arguments import UsageError
 
 __all__ = ["is_bad_input"]
 
 _OURS = (
-    PropertyError,
+    AuthorError,
     ReadError,
     ScenarioError,
     ScheduleError,

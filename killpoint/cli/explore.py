@@ -16,7 +16,7 @@ from ..explore.finding import Finding, expected, found
 from ..properties.verdict import Status
 from ..report.summary import as_json, summary_table
 from ..report.wording import counted
-from ..sim.monitoring import PropertyError
+from ..sim.authors import AuthorError
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from .arguments import FAILED, INTERRUPTED, UsageError
@@ -46,7 +46,7 @@ class _Campaign:
         """Run schedules; the first failing record, or None.
 
         Raises:
-            PropertyError: a property could not judge a run; says which schedule it was, and how to run it again.
+            AuthorError: a property or a fault failed; says in which schedule, and how to run it again.
         """
         options = self.options
         try:
@@ -61,9 +61,8 @@ class _Campaign:
                 each=self._finished,
                 stop=interrupt,
             )
-        except PropertyError as error:
-            again = self.command(self.next + 1)
-            raise PropertyError(f"{error}.  This was schedule {self.next} of seed {options.seed}; to run it again: {again}") from error
+        except AuthorError as error:
+            raise AuthorError(f"{error}.  This was {self._schedule(self.next)}") from error
         finally:
             self.tally.wall_seconds = time.monotonic() - self._started
             self._progress.stop_task(self._task)
@@ -82,6 +81,7 @@ class _Campaign:
         """Shrink a failure, save it, confirm it.
 
         Raises:
+            AuthorError: a property or a fault failed in one of the runs.
             UsageError: it cannot be saved.
         """
         shrinker = followed(self.scenario, record, self._progress, self._pulse, interrupt)
@@ -90,15 +90,20 @@ class _Campaign:
             return found(self.scenario, shrinker, folder=self.options.out, name=name)
         except OSError as error:
             raise UsageError(f"the schedule cannot be saved in {self.options.out}: {error.strerror}") from None
+        except AuthorError as error:
+            raise AuthorError(f"{error}.  This was in a run of shrinking {self._schedule(self.next - 1)}") from error
 
-    def command(self, examples: int) -> str:
-        """What to paste to take up the campaign where it stopped, up to that many examples."""
+    def _schedule(self, number: int) -> str:
+        return f"schedule {number} of seed {self.options.seed}; to run it again: {self.command(number + 1, start=number)}"
+
+    def command(self, examples: int, *, start: int | None = None) -> str:
+        """What to paste to take up the campaign where it stopped, or at `start`, up to that many examples."""
         options = self.options
         words = ["killpoint", "explore", options.scenario, "--seed", str(options.seed), "--examples", str(examples)]
         words += ["--mutant", options.mutant] if options.mutant else []
         words += ["--budget", options.budget] if options.budget else []
         words += ["--out", str(options.out)] if options.out != Path(".killpoint") else []
-        return shlex.join([*words, "--start", str(self.next)])
+        return shlex.join([*words, "--start", str(self.next if start is None else start)])
 
 
 def run(options: Namespace) -> int:

@@ -12,6 +12,7 @@ from cli_runs import REGISTER, Killpoint
 
 from killpoint import Call, Inject, Schedule, faults
 from killpoint.sim import codec
+from killpoint.sim.fault import Fault
 
 GOOD = Schedule(
     "explore_scenarios.py:Forgetful",
@@ -219,6 +220,91 @@ def test_a_property_that_fails_is_named_with_its_line_and_with_the_schedule(kill
     assert "broken.py:7 in feed), when it was fed the invocation" in told
     again = "killpoint explore broken.py:Misjudged --seed 5 --examples 3 --start 2"
     assert f"This was schedule 2 of seed 5; to run it again: {again}" in told
+
+
+FAULTY = """
+from killpoint.sim.fault import Fault, FaultOutcome
+from killpoint.sim.faults import FaultMix
+from explore_scenarios import Forgetful as Sound
+
+
+class Flood(Fault, frozen=True):
+    how: str
+
+    def strike(self, world):
+        if self.how == "strike":
+            return world.rivers
+        if self.how == "end":
+            world.end_later(0.01, lambda: world.rivers)
+        return FaultOutcome(*{"outcome": ("wet",), "host": ("struck", ("n9",))}.get(self.how, ("struck", ("n1",))))
+
+
+def flood(how):
+    return FaultMix([("flood", lambda random, cast: {}["rivers"] if how == "draw" else None if how == "none" else Flood(how=how))])
+
+
+class Flooded(Sound):
+    faults = flood("HOW")
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("draw", ["no fault of the kind 'flood' can be drawn: KeyError: 'rivers' (", "broken.py:19 in <lambda>)"]),
+        ("none", ["drawing a fault of the kind 'flood' made None (", "it must be a Fault"]),
+        ("strike", ["the fault flood strike (action ", " failed to strike: AttributeError: ", "broken.py:12 in strike)"]),
+        ("outcome", ["the fault flood outcome (action ", "returned FaultOutcome(effect='wet'", "broken.py:10 in Flood.strike)"]),
+        ("host", ["hosts=('n9',)", "with one of struck, nothing, over-budget as its effect and names of hosts"]),
+        ("end", ["the fault flood end failed to end at ", "AttributeError: ", "broken.py:14 in <lambda>)"]),
+    ],
+)
+def test_a_fault_that_fails_is_named_with_its_line(
+    killpoint: Killpoint, monkeypatch: pytest.MonkeyPatch, how: str, told: list[str]
+) -> None:
+    monkeypatch.setattr(Fault, "registry", dict(Fault.registry))
+    Path("broken.py").write_text(FAULTY.replace("HOW", how))
+    said = complaint(killpoint, "explore", "broken.py:Flooded", "--seed", 5, "--examples", 20)
+    for part in told:
+        assert part in said
+    if how not in ("draw", "none"):
+        assert "of seed 5; to run it again: killpoint explore broken.py:Flooded --seed 5 " in said
+
+
+SHORT_OF_BREATH = """
+from killpoint.properties import Status, Verdict
+from explore_scenarios import Forgetful as Sound
+
+
+class Monitor:
+    def __init__(self):
+        self.reads = 0
+
+    def feed(self, event):
+        self.reads += getattr(event, "function", "") == "read"
+
+    def finish(self):
+        return [][self.reads] if self.reads < 1 else Verdict("Breath", Status.VALID, "it has read enough")
+
+
+class Breath:
+    name = "Breath"
+
+    def start(self):
+        return Monitor()
+
+
+class Misjudged(Sound):
+    properties = [*Sound.properties, Breath()]
+"""
+
+
+def test_a_property_that_fails_while_shrinking_is_named_with_the_schedule_that_was_shrunk(killpoint: Killpoint) -> None:
+    Path("broken.py").write_text(SHORT_OF_BREATH)
+    told = complaint(killpoint, "explore", "broken.py:Misjudged", "--seed", 5)
+    assert "the property Breath failed to judge the run: IndexError" in told
+    assert "This was in a run of shrinking schedule " in told
+    assert "to run it again: killpoint explore broken.py:Misjudged --seed 5 --examples " in told
 
 
 def test_json_does_not_change_how_bad_input_is_answered(killpoint: Killpoint) -> None:

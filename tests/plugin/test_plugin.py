@@ -16,7 +16,7 @@ from killpoint.explore.machine import machine
 from killpoint.explore.options import Options, use
 from killpoint.properties import Linearizable, Register
 from killpoint.sim import codec
-from killpoint.sim.monitoring import PropertyError
+from killpoint.sim.authors import AuthorError
 
 pytest_plugins = ["pytester"]
 
@@ -270,7 +270,7 @@ class Misjudged(Refusing):
 
 
 def test_a_property_that_cannot_judge_is_told_in_one_sentence() -> None:
-    with use(Options(examples=2, test="TestIt")), pytest.raises(PropertyError) as refused:
+    with use(Options(examples=2, test="TestIt")), pytest.raises(AuthorError) as refused:
         machine(Misjudged).TestCase("runTest").runTest()
     told = str(refused.value)
     assert told.startswith("finish() of the property Misjudging returned None (")

@@ -9,7 +9,7 @@ from sim_worlds import ROUGH, Register, call, idle, inject
 from killpoint.properties.history import Complete, History, Incident, Invoke, Outcome
 from killpoint.properties.verdict import Evidence, Status, Verdict
 from killpoint.sim import faults
-from killpoint.sim.fault import Fault, FaultOutcome
+from killpoint.sim.fault import Fault, FaultError, FaultOutcome
 from killpoint.sim.faults import Kill, Partition, Pause, PowerLoss
 from killpoint.sim.monitoring import PropertyError
 from killpoint.sim.scenario import Scenario, ScenarioError, operation
@@ -526,7 +526,7 @@ class _Clumsy(Fault, frozen=True, kw_only=True):
 
 @pytest.mark.parametrize("boundary", [(), ("n1", "before-reply"), ("n1", "deliver"), ("n1", "send")])
 def test_a_fault_that_raises_is_not_blamed_on_a_program(boundary):
-    with pytest.raises(LookupError, match="of the fault"):
+    with pytest.raises(FaultError, match=r"_-clumsy \(action 1, at 0\..* failed to strike: LookupError: of the fault \(.*in strike\)"):
         run(schedule(inject(0.1, _Clumsy(), *boundary), call(0.2, "c1", "read")), Register)
 
 
