@@ -14,7 +14,7 @@ Passes, repeated until none makes progress:
 3. **pinning**: faults that did nothing go, and those that waited for a boundary are armed only just before they struck.
    Then **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).
 4. **sketches**: small schedules drawn anew from what the run tells of itself.  Where every deletion moves everything that comes after,
-   this gets by at once where ddmin is stuck.  They may use up all runs but for a reserve, since nothing else makes as much progress.
+   this gets by at once where ddmin is stuck.  The more actions are left, the more sketches are tried, up to all runs but a reserve.
 5. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
    at a boundary instead (a kill point, the n-th send) it needs no noise and no exact times, so other actions can go.
 6. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
@@ -26,6 +26,7 @@ Passes, repeated until none makes progress:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -37,7 +38,7 @@ from ..sim.session import run
 from ..sim.trace import TraceEvent
 from .census import Crossing, crossed
 from .simpler import moved, pinned, simpler_actions, time_of, variant
-from .sketch import FEW, Blow, Clues, named_calls, probe, sketch
+from .sketch import Blow, Clues, named_calls, probe, sketch
 from .trials import Spent, Trials
 
 __all__ = ["BUDGET", "Shrinker", "Shrunk", "shrink"]
@@ -57,8 +58,8 @@ SEVERAL = 10
 LONG, PROBES = 40, 60
 """With more actions than this probes are tried at once, and how many."""
 
-OF_FEW, RESERVE = 120, 80
-"""How many sketches are tried once few actions are left, and how many runs are kept for the passes after them."""
+PATIENCE, RESERVE = 40, 80
+"""How many sketches are tried per action that is left, and how many runs are kept for the passes after them."""
 
 
 class Shrunk(msgspec.Struct, frozen=True):
@@ -104,6 +105,7 @@ class Shrinker(Trials):
         self._variants_left = FIRST_VARIANTS
         self._traced: tuple[Schedule, list[tuple[TraceEvent, Crossing]]] | None = None
         self._sketches = 0
+        self._tried: Counter[int] = Counter()
         self._seed = record.schedule.seed
         self._calls = tuple(action for action in record.schedule.actions if isinstance(action, Call))
         self._before = len(record.schedule.actions)
@@ -185,13 +187,16 @@ class Shrinker(Trials):
     def _sketch(self) -> None:
         """Small schedules drawn anew."""
         clues = None
-        few = 0
-        while len(self._now.actions) > 1 and few < OF_FEW and self.runs < self._budget - RESERVE and not self._now.overrides:
+        while self._worth_sketching():
             clues = clues or self._clues()
             self._sketches += 1
-            few += len(self._now.actions) <= FEW
+            self._tried[len(self._now.actions)] += 1
             if self._draw_anew(sketch(clues, self._scenario, self._sketches)):
                 clues = None
+
+    def _worth_sketching(self) -> bool:
+        left = len(self._now.actions)
+        return left > 1 and self._tried[left] < PATIENCE * left and self.runs < self._budget - RESERVE and not self._now.overrides
 
     def _draw_anew(self, drawn: Schedule) -> bool:
         """Keep what was drawn if it fails and becomes smaller than what there is."""
