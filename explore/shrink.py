@@ -20,7 +20,7 @@ Passes, repeated until none makes progress:
 6. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
    then delta debugging of the overrides, which leaves "drop n1 -> n2 at 0.204 s".
 7. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
-   fewer clients, shorter and rounder durations; a boundary to a plain time also where that lets another action go.
+   fewer clients, smaller numbers, shorter and rounder durations; a boundary to a plain time also where that lets another action go.
 8. **earlier and rounder times**, all together, then one by one.
 """
 
@@ -37,7 +37,7 @@ from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
 from ..sim.session import run
 from ..sim.trace import TraceEvent
 from .census import Crossing, crossed
-from .simpler import moved, pinned, simpler_actions, time_of, variant
+from .simpler import moved, pinned, renumbered, simpler_actions, time_of, variant
 from .sketch import Blow, Clues, named_calls, probe, sketch
 from .trials import Spent, Trials
 
@@ -316,6 +316,7 @@ class Shrinker(Trials):
                 if self._try(self._with(place, simpler)):
                     break
         self._merge_clients()
+        self._try(renumbered(self._now, self._scenario))
 
     def _with(self, place: int, action: Action) -> Schedule:
         actions = list(self._now.actions)

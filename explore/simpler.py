@@ -10,10 +10,10 @@ import msgspec
 from ..sim.fault import ANY, Fault
 from ..sim.faults import Kill, Partition, PowerLoss
 from ..sim.record import Strike
-from ..sim.scenario import Scenario
+from ..sim.scenario import Scenario, unique
 from ..sim.schedule import Action, Call, Inject, Schedule
 
-__all__ = ["moved", "pinned", "simpler_actions", "simpler_faults", "stretched", "time_of", "variant"]
+__all__ = ["moved", "pinned", "renumbered", "simpler_actions", "simpler_faults", "stretched", "time_of", "variant"]
 
 
 def variant(schedule: Schedule, number: int, scenario: type[Scenario]) -> Schedule:
@@ -56,6 +56,22 @@ def simpler_actions(action: Action) -> Iterator[Action]:
             yield Inject(action.at, action.fault, msgspec.structs.replace(boundary, ordinal=ordinal))
     for fault in simpler_faults(action.fault):
         yield Inject(action.at, fault, boundary)
+
+
+def renumbered(schedule: Schedule, scenario: type[Scenario]) -> Schedule:
+    """What must be unique counted from 1, in the order of the calls."""
+    specs = scenario.operations()
+    actions: list[Action] = []
+    number = 0
+    for action in schedule.actions:
+        values = dict(action.arguments) if isinstance(action, Call) else {}
+        described = specs[action.operation].arguments if isinstance(action, Call) else {}
+        for name in values:
+            if described.get(name) is unique:
+                number += 1
+                values[name] = number
+        actions.append(msgspec.structs.replace(action, arguments=values) if isinstance(action, Call) else action)
+    return schedule.replace(actions=tuple(actions))
 
 
 def stretched(action: Action, factor: float) -> Action:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from killpoint.explore.generate import generate
-from killpoint.explore.simpler import pinned, simpler_actions, variant
+from killpoint.explore.simpler import pinned, renumbered, simpler_actions, variant
 from killpoint.model.civictrust.scenario import CivicTrust
 from killpoint.sim.fault import ANY
 from killpoint.sim.faults import Kill, Partition, PowerLoss
 from killpoint.sim.record import Strike
-from killpoint.sim.schedule import Boundary, Call, Inject, Noise
+from killpoint.sim.schedule import Boundary, Call, Inject, Noise, Schedule
 from killpoint.sim.vocabulary import strangers
 
 
@@ -45,3 +45,13 @@ def test_variants_keep_the_actions_and_draw_other_seeds() -> None:
     assert {len(each.actions) for each in variants} == {len(schedule.actions)}
     assert len({tuple(each.settings.items()) for each in variants}) > 3
     assert all(list(strangers(each, CivicTrust)) == [] for each in variants)
+
+
+def test_unique_arguments_are_counted_from_one() -> None:
+    calls = (Call(0.1, "c1", "issue", {"document": 17, "issuer": "court"}), Call(0.2, "c1", "lookup", {"document": 17}))
+    schedule = Schedule("civictrust", seed=1, actions=(*calls, Call(0.3, "c2", "issue", {"document": 4, "issuer": "court"})))
+    first, lookup, second = renumbered(schedule, CivicTrust).actions
+    assert isinstance(first, Call)
+    assert isinstance(second, Call)
+    assert (first.arguments, second.arguments) == ({"document": 1, "issuer": "court"}, {"document": 2, "issuer": "court"})
+    assert lookup == calls[1], "what merely refers to a number is not unique"
