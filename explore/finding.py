@@ -17,7 +17,7 @@ from ..report.summary import Tally
 from ..report.text import noise_text, schedule_lines, verdict_lines
 from ..report.wording import counted
 from ..sim import codec
-from ..sim.faults import drawn
+from ..sim.mix import drawn
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from .confirm import Confirmation, confirm

@@ -20,7 +20,8 @@ import msgspec
 
 from ..properties.history import Value
 from ..sim.fault import ANY, Fault
-from ..sim.faults import AT_ONCE, CompromiseKey, Kill, PowerLoss, drawn
+from ..sim.faults import CompromiseKey, Kill, PowerLoss
+from ..sim.mix import AT_ONCE, drawn
 from ..sim.noise import keyed_integer
 from ..sim.scenario import OperationSpec, Scenario, ScenarioError, unique
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule

@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 
 from ..sim.fault import ANY, Fault
-from ..sim.faults import Kill, Partition, PowerLoss
+from ..sim.faults import Delay, Duplicate, Kill, Loss, Partition, PowerLoss, Reorder
 from ..sim.record import Strike
 from ..sim.scenario import Scenario, unique
 from ..sim.schedule import Action, Call, Inject, Schedule
@@ -102,6 +102,10 @@ def simpler_faults(fault: Fault) -> Iterator[Fault]:
             yield msgspec.structs.replace(fault, keep="all")
     if isinstance(fault, Partition) and fault.shape != "isolate":
         yield msgspec.structs.replace(fault, shape="isolate")
+    if isinstance(fault, Delay) and fault.jitter:
+        yield msgspec.structs.replace(fault, jitter=0.0)
+    if isinstance(fault, Loss | Duplicate | Reorder) and fault.rate != 1.0:
+        yield msgspec.structs.replace(fault, rate=1.0)  # no luck in it
     for duration in (0.0, 0.1, 0.2, 0.5, 1.0, 2.0):
         if duration < fault.duration or (duration == 0.0 and fault.duration):
             yield msgspec.structs.replace(fault, duration=duration)

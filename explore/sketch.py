@@ -26,7 +26,8 @@ import msgspec
 
 from ..properties.history import Value
 from ..sim.fault import Fault
-from ..sim.faults import AT_ONCE, Kill, PowerLoss, drawn
+from ..sim.faults import Kill, PowerLoss
+from ..sim.mix import AT_ONCE, drawn
 from ..sim.noise import keyed_integer
 from ..sim.record import Record
 from ..sim.scenario import Scenario, unique

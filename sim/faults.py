@@ -5,32 +5,29 @@ name, or a role such as `leader`, resolved when the fault strikes.  A fault that
 survive is over budget and does nothing; that is decided at the moment of striking, so that moving actions about (as shrinking does)
 cannot make an illegal pair out of two legal faults.
 
-`kills()`, `partitions()`, ... are **mixes**: how a generator draws faults of a kind.  Mixes are joined with `|`.
+`kills()`, `partitions()`, ... are **mixes**: how a generator draws faults of a kind (`mix.py`).  Mixes are joined with `|`.  Kinds that
+trouble messages stand in `packets.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from .authors import at, told
 from .budget import affords
 from .disk import parse_keep
-from .fault import Fault, FaultError, FaultOutcome
-from .frames import defined_at
+from .fault import Fault, FaultOutcome
+from .mix import Cast, FaultMix, downtime_of, duration_of, target_of
+from .packets import Delay, Duplicate, Hold, Loss, Reorder, Throttle, delays, duplicates, holds, losses, packets, reorderings, throttles
 
 if TYPE_CHECKING:
     from .machine import Machine
     from .world import World
 
-__all__ = ["Cast", "CompromiseKey", "Fault", "FaultMix", "FaultOutcome", "Kill", "Partition", "Pause", "PowerLoss", "drawn", "kills"]
-__all__ += ["key_compromise", "partitions", "pauses", "power_losses"]
-
-AT_ONCE = 0.0005
-"""Seconds that a host is down when a supervisor restarts it at once: less than a message takes."""
+__all__ = ["Cast", "CompromiseKey", "Delay", "Duplicate", "Fault", "FaultMix", "FaultOutcome", "Hold", "Kill", "Loss", "Partition"]
+__all__ += ["Pause", "PowerLoss", "Reorder", "Throttle", "delays", "duplicates", "holds", "key_compromise", "kills", "losses"]
+__all__ += ["packets", "partitions", "pauses", "power_losses", "reorderings", "throttles"]
 
 _NOTHING = FaultOutcome("nothing")
 _OVER_BUDGET = FaultOutcome("over-budget")
@@ -180,68 +177,9 @@ class CompromiseKey(Fault, frozen=True):
 # -- mixes ------------------------------------------------------------------------------------------
 
 
-class Cast(msgspec.Struct, frozen=True):
-    """Who can be struck: the system's hosts in order, the roles that they observe, the keys that can be stolen."""
-
-    hosts: tuple[str, ...]
-    roles: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
-
-
-Draw: TypeAlias = Callable[[Random, Cast], Fault]
-"""Draws one fault of a kind."""
-
-
-def drawn(kind: tuple[str, Draw], random: Random, cast: Cast) -> Fault:
-    """One fault of a kind of a mix.
-
-    Raises:
-        FaultError: its author's code raised, or made something else.
-    """
-    name, draw = kind
-    try:
-        fault: object = draw(random, cast)
-    except Exception as error:
-        raise FaultError(f"no fault of the kind {name!r} can be drawn: {told(error)}") from error
-    if not isinstance(fault, Fault):
-        where = at(defined_at(draw))
-        raise FaultError(f"drawing a fault of the kind {name!r} made {fault!r}{where}: it must be a Fault")
-    return fault
-
-
-class FaultMix(tuple[tuple[str, Draw], ...]):
-    """Named ways of drawing faults; each is one kind that a schedule may switch off."""
-
-    __slots__ = ()
-
-    def __or__(self, other: FaultMix) -> FaultMix:
-        return FaultMix((*self, *other))
-
-    def names(self) -> Iterator[str]:
-        """The kinds, in order."""
-        return (name for name, _ in self)
-
-
-def _target(random: Random, cast: Cast) -> str:
-    """Roles more often than hosts, the first role most: interesting moments happen where the leader is."""
-    if cast.roles and random.random() < 0.6:
-        return cast.roles[0] if random.random() < 0.6 else random.choice(cast.roles)
-    return random.choice(cast.hosts)
-
-
-def _duration(random: Random, *, least: float = 0.02, most: float = 2.0) -> float:
-    """Log-uniform seconds, rounded to milliseconds."""
-    return round(float(least * (most / least) ** random.random()), 3)
-
-
-def _downtime(random: Random) -> float:
-    """As `_duration`; every fourth comes back at once, as under a supervisor, while messages to it are still under way."""
-    return AT_ONCE if random.random() < 0.25 else _duration(random)
-
-
 def kills() -> FaultMix:
     """Processes die and are restarted."""
-    return FaultMix([("kill", lambda random, cast: Kill(target=_target(random, cast), duration=_downtime(random)))])
+    return FaultMix([("kill", lambda random, cast: Kill(target=target_of(random, cast), duration=downtime_of(random)))])
 
 
 def power_losses() -> FaultMix:
@@ -249,14 +187,14 @@ def power_losses() -> FaultMix:
 
     def draw(random: Random, cast: Cast) -> Fault:
         keep = random.choice(["none", "none", "all", f"prefix:{random.randrange(6)}", f"subset:{random.randrange(2**16)}"])
-        return PowerLoss(target=_target(random, cast), keep=keep, duration=_downtime(random))
+        return PowerLoss(target=target_of(random, cast), keep=keep, duration=downtime_of(random))
 
     return FaultMix([("power-loss", draw)])
 
 
 def pauses() -> FaultMix:
     """Processes stop for a while."""
-    return FaultMix([("pause", lambda random, cast: Pause(target=_target(random, cast), duration=_duration(random)))])
+    return FaultMix([("pause", lambda random, cast: Pause(target=target_of(random, cast), duration=duration_of(random)))])
 
 
 def partitions() -> FaultMix:
@@ -264,7 +202,7 @@ def partitions() -> FaultMix:
 
     def draw(random: Random, cast: Cast) -> Fault:
         shape = random.choice(["isolate", "isolate", "inbound", "outbound", "halves"])
-        return Partition(target=_target(random, cast), shape=shape, duration=_duration(random))
+        return Partition(target=target_of(random, cast), shape=shape, duration=duration_of(random))
 
     return FaultMix([("partition", draw)])
 
@@ -273,6 +211,6 @@ def key_compromise() -> FaultMix:
     """Keys are stolen, and it is noticed."""
 
     def draw(random: Random, cast: Cast) -> Fault:
-        return CompromiseKey(issuer=random.choice(cast.keys), duration=_duration(random))
+        return CompromiseKey(issuer=random.choice(cast.keys), duration=duration_of(random))
 
     return FaultMix([("compromise-key", draw)])

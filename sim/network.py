@@ -2,7 +2,8 @@
 
 A message is decided once, when it is sent: its latency, whether it is lost, whether a second copy follows.  It is then an event in
 the world's heap, ordered by (time, sender, the sender's own count of sends).  A **cut** is directed and counted, so that overlapping
-partitions end independently; a message is lost if its link is cut when it is sent or when it arrives.
+partitions end independently; a message is lost if its link is cut when it is sent or when it arrives.  A link may also be
+**troubled** by faults that delay, lose, double or hold its messages (`trouble.py`).
 
 At noise 0 every link has the same latency, nothing is lost, and messages on a link keep their order.
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..properties.history import Value
 from .machine import Delivery, UnknownHost
 from .payload import encode
+from .trouble import LinkTrouble, Trouble
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -34,6 +36,7 @@ class Network:
     def __init__(self, world: World) -> None:
         self._world = world
         self._cuts: dict[Link, int] = {}
+        self._troubles: dict[Link, LinkTrouble] = {}
         self.latency = LATENCY
         self.sent = 0
         self.delivered = 0
@@ -68,6 +71,25 @@ class Network:
         """The links that are cut now, sorted."""
         return tuple(sorted(self._cuts))
 
+    # -- trouble ----------------------------------------------------------------------------------
+
+    def trouble(self, links: Iterable[Link], trouble: Trouble) -> None:
+        """Trouble directed links, once more each."""
+        for link in links:
+            self._troubles.setdefault(link, LinkTrouble(self._world.noise.amount)).add(trouble)
+
+    def calm(self, links: Iterable[Link], trouble: Trouble) -> None:
+        """End one such trouble of each link.  What was held is released, in the order of sending."""
+        for link in links:
+            troubled = self._troubles[link]
+            troubled.remove(trouble)
+            if not troubled.hold:
+                for message, target, sender, count in troubled.held:
+                    self._world.schedule_delivery(self._world.now + self.latency, sender, count, message, target)
+                troubled.held.clear()
+            if not troubled:
+                del self._troubles[link]
+
     # -- messages ---------------------------------------------------------------------------------
 
     def send(self, machine: Machine, to: str, body: Value, form: int, request: int) -> None:
@@ -88,19 +110,26 @@ class Network:
             self._drop(message, "cut")
             return
         noise = world.noise
-        if noise.quiet:
+        troubled = self._troubles.get((machine.name, to)) if self._troubles else None
+        if troubled is None and noise.quiet:
             world.schedule_delivery(now + self.latency, machine.index, machine.sends, message, target)
+            return
+        if troubled is not None and troubled.hold:
+            troubled.held.append((message, target, machine.index, machine.sends))
             return
         if machine.send_time != now:
             machine.send_time = now
             machine.send_ordinals.clear()
         ordinal = machine.send_ordinals.get(to, 0)
         machine.send_ordinals[to] = ordinal + 1
-        fate = noise.message(machine.name, to, machine.incarnation, now, ordinal, self.latency)
+        amount = noise.amount if troubled is None else troubled.noise
+        fate = noise.message(machine.name, to, machine.incarnation, now, ordinal, self.latency, amount)
         if fate.drop:
             self._drop(message, "lost")
             return
         arrives = now + self.latency + fate.delay
+        if troubled is not None:
+            arrives += troubled.lag(now, len(payload))
         world.schedule_delivery(arrives, machine.index, machine.sends, message, target)
         if fate.duplicate is not None:
             copy = Delivery(machine.name, to, body, form, request, index, now)

@@ -44,14 +44,14 @@ def keyed_integer(seed: int, *name: object) -> int:
 class NoiseSource:
     """The noise of one run.
 
-    `keep` makes it remember, in `kept`, every decision that differs from the simplest world's.
+    `amount` is how much of it there is.  `keep` makes it remember, in `kept`, every decision that differs from the simplest world's.
     """
 
-    __slots__ = ("_disk", "_key", "_messages", "_noise", "_tasks", "keep", "kept", "quiet")
+    __slots__ = ("_disk", "_key", "_messages", "_tasks", "amount", "keep", "kept", "quiet")
 
     def __init__(self, seed: int, noise: Noise, overrides: Iterable[Override] = (), *, keep: bool = False) -> None:
         self._key = seed.to_bytes(16, "little", signed=True)
-        self._noise = noise
+        self.amount = noise
         self._messages: dict[tuple[object, ...], MessageNoise] = {}
         self._tasks: dict[tuple[object, ...], TaskNoise] = {}
         self._disk: dict[tuple[object, ...], DiskNoise] = {}
@@ -70,7 +70,7 @@ class NoiseSource:
 
     def calm(self) -> None:
         """No more noise from here on; overrides still hold."""
-        self._noise = Noise()
+        self.amount = Noise()
         self.quiet = not self._messages
 
     def _draw(self, name: str) -> tuple[float, float, float, float]:
@@ -78,15 +78,16 @@ class NoiseSource:
         a, b, c, d = _WORDS.unpack(blake2b(name.encode(), digest_size=32, key=self._key).digest())
         return a * _UNIT, b * _UNIT, c * _UNIT, d * _UNIT
 
-    def message(self, sender: str, to: str, incarnation: int, time: float, ordinal: int, base: float) -> MessageNoise:
-        """What happens to one message on a link whose base latency is `base` seconds."""
+    def message(
+        self, sender: str, to: str, incarnation: int, time: float, ordinal: int, base: float, noise: Noise
+    ) -> MessageNoise:
+        """What happens to one message on a link whose base latency is `base` seconds, with so much noise there."""
         if self._messages:
             told = self._messages.get(("message", sender, to, incarnation, time, ordinal))
             if told is not None:
                 if self.keep:
                     self.kept.append(told)
                 return told
-        noise = self._noise
         if not noise:
             return _CALM
         lose, twice, late, slow = self._draw(f"m|{sender}|{to}|{incarnation}|{time!r}|{ordinal}")
@@ -111,10 +112,10 @@ class NoiseSource:
                 if self.keep:
                     self.kept.append(told)
                 return told.order
-        if not self._noise.tasks:
+        if not self.amount.tasks:
             return None
         whether, which, *_ = self._draw(f"t|{host}|{incarnation}|{batch}")
-        if whether >= self._noise.tasks:
+        if whether >= self.amount.tasks:
             return None
         places, order, rest = list(range(size)), [], int(which * 2**53)
         while places:
@@ -133,9 +134,9 @@ class NoiseSource:
                 if self.keep:
                     self.kept.append(told)
                 return told.latency
-        if not self._noise.disk:
+        if not self.amount.disk:
             return 0.0
-        latency = -log(max(1.0 - self._draw(f"d|{host}|{ordinal}")[0], _LEAST)) * self._noise.disk * 0.001
+        latency = -log(max(1.0 - self._draw(f"d|{host}|{ordinal}")[0], _LEAST)) * self.amount.disk * 0.001
         if self.keep:
             self.kept.append(DiskNoise(host, ordinal, latency))
         return latency

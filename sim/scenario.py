@@ -36,8 +36,8 @@ import msgspec
 
 from ..properties.history import Value
 from ..properties.verdict import Property
-from .faults import Cast, FaultMix
 from .machine import SimHost
+from .mix import Cast, FaultMix
 from .noise import keyed_integer
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from weakref import WeakSet
 
 from ..properties.verdict import Property
-from .faults import FaultMix
+from .mix import FaultMix
 from .scenario import Scenario
 
 __all__ = ["problems", "validated"]

@@ -44,7 +44,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     scenarios = commands.add_parser("scenarios", help="list the installed scenarios")
     mutants = commands.add_parser("mutants", help="list the planted bugs")
     mutants.add_argument("scenario", nargs="?", metavar="SCENARIO", help="only of this scenario")
-    for command in (scenarios, mutants):
+    faults = commands.add_parser("faults", help="list the kinds of fault, or tell of one")
+    faults.add_argument("kind", nargs="?", metavar="KIND", help="what it models, what may still be asserted, its parameters")
+    for command in (scenarios, mutants, faults):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
     options = parser.parse_args(arguments)
     if options.command is None:

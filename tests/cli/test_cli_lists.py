@@ -1,4 +1,4 @@
-"""The smaller commands: check, determinism, scenarios, mutants, help."""
+"""The smaller commands: check, determinism, scenarios, mutants, faults, help."""
 
 from __future__ import annotations
 
@@ -64,6 +64,22 @@ def test_scenarios_are_listed_with_what_they_are_made_of(killpoint: Killpoint) -
     assert isinstance(found, dict)
     assert "issue" in found["operations"]
     assert "compromise-key" in found["faults"]
+
+
+def test_the_kinds_of_fault_are_listed_and_told_of(killpoint: Killpoint) -> None:
+    ended = killpoint("faults")
+    assert ended.code == 0
+    listed = {line.split()[0] for line in ended.out.splitlines()}
+    assert {"kill", "power-loss", "partition", "compromise-key", "delay", "hold"} <= listed
+    document = killpoint("faults", "--json").document
+    assert set(document) == listed
+    assert all(told["about"] and "duration" in told["parameters"] for told in document.values())
+    told = killpoint("faults", "loss").out
+    assert told.startswith("loss\n")
+    assert "default 0.3" in told
+    assert "required" in told
+    refused = killpoint("faults", "los")
+    assert (refused.code, "did you mean loss?" in refused.err) == (3, True)
 
 
 def test_mutants_are_listed_with_story_and_trigger(killpoint: Killpoint) -> None:

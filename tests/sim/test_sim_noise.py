@@ -128,7 +128,7 @@ def test_noise_of_one_kind_does_not_change_the_draws_of_another():
     for name, noise in {"one": Noise(latency=2.0), "both": Noise(latency=2.0, loss=0.2, duplicate=0.2)}.items():
         source = NoiseSource(5, noise, keep=True)
         for time in range(200):
-            source.message("a", "b", 1, float(time), 0, 0.001)
+            source.message("a", "b", 1, float(time), 0, 0.001, source.amount)
         kept[name] = {override.time: override.delay for override in source.kept if not override.drop}
     assert len(kept["one"]) == 200
     assert 100 < len(kept["both"]) < 200
@@ -199,6 +199,6 @@ def test_the_smallest_and_largest_draws_are_within_bounds(monkeypatch):
     for fill in (0x00, 0xFF):
         monkeypatch.setattr(noise_module, "blake2b", lambda *_, fill=fill, **__: Digest(fill))
         source = NoiseSource(1, Noise(1.0, 0.0, 0.0, 0.5, 1.0, 1.0))
-        assert 0.0 <= source.message("a", "b", 1, 0.0, 0, 0.001).delay < 1.0
+        assert 0.0 <= source.message("a", "b", 1, 0.0, 0, 0.001, source.amount).delay < 1.0
         assert 0.0 <= source.disk("a", 1) < 1.0
         assert source.tasks("a", 1, 1, 3) in (None, (0, 1, 2), (2, 1, 0))
