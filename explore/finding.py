@@ -44,8 +44,10 @@ class Finding(msgspec.Struct, frozen=True):
         record, shrunk = self.record, self.shrunk
         schedule = record.schedule
         lines = failing_lines(record)
+        decisions = f" and {counted(len(schedule.overrides), 'decision')} of noise" if schedule.overrides else ""
         lines.append(
-            f"Shrunk from {counted(shrunk.before, 'action')} to {shrunk.actions} ({counted(shrunk.runs, 'run')}, {self.seconds:.1f} s"
+            f"Shrunk from {counted(shrunk.before, 'action')} to {shrunk.actions}{decisions} "
+            f"({counted(shrunk.runs, 'run')}, {self.seconds:.1f} s"
             f"{'; ended early, since each takes long' if shrunk.cut_short else ''}"
             f"{'; the limit, `killpoint shrink` goes on' if shrunk.spent else ''}), "
             f"{self.confirmation.words}; {noise_text(schedule.noise)}; seed {schedule.seed}:"

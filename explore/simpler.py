@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from random import Random
 
 import msgspec
 
+from ..properties.history import Value
 from ..sim.fault import ANY, Fault
 from ..sim.faults import Delay, Duplicate, Kill, Loss, Partition, PowerLoss, Reorder
 from ..sim.record import Strike
-from ..sim.scenario import Scenario, unique
+from ..sim.scenario import OperationSpec, Scenario, unique
 from ..sim.schedule import Action, Call, Inject, Schedule
 
-__all__ = ["moved", "pinned", "renumbered", "simpler_actions", "simpler_faults", "stretched", "time_of", "variant"]
+__all__ = ["moved", "pinned", "renumbered", "simpler_actions", "simpler_faults", "stretched", "time_of", "variant", "without_repeats"]
 
 
 def variant(schedule: Schedule, number: int, scenario: type[Scenario]) -> Schedule:
@@ -60,18 +62,37 @@ def simpler_actions(action: Action) -> Iterator[Action]:
 
 def renumbered(schedule: Schedule, scenario: type[Scenario]) -> Schedule:
     """What must be unique counted from 1, in the order of the calls."""
+    numbers = count(1)
     specs = scenario.operations()
-    actions: list[Action] = []
-    number = 0
-    for action in schedule.actions:
-        values = dict(action.arguments) if isinstance(action, Call) else {}
-        described = specs[action.operation].arguments if isinstance(action, Call) else {}
-        for name in values:
-            if described.get(name) is unique:
-                number += 1
-                values[name] = number
-        actions.append(msgspec.structs.replace(action, arguments=values) if isinstance(action, Call) else action)
-    return schedule.replace(actions=tuple(actions))
+    actions = tuple(_with_unique(action, specs, lambda _: next(numbers)) for action in schedule.actions)
+    return schedule.replace(actions=actions)
+
+
+def without_repeats(actions: Sequence[Action], scenario: type[Scenario]) -> tuple[Action, ...]:
+    """What must be unique and is not, in a schedule that was pieced together, gets numbers that no call has.
+
+    Else a duplicate could be of the shrinker's own making.
+    """
+    values = [value for action in actions if isinstance(action, Call) for value in action.arguments.values()]
+    unused = count(1 + max((value for value in values if isinstance(value, int)), default=0))
+    seen: set[Value] = set()
+
+    def fresh(value: Value) -> Value:
+        value = next(unused) if value in seen else value
+        seen.add(value)
+        return value
+
+    specs = scenario.operations()
+    return tuple(_with_unique(action, specs, fresh) for action in actions)
+
+
+def _with_unique(action: Action, specs: Mapping[str, OperationSpec], change: Callable[[Value], Value]) -> Action:
+    """The action with what must be unique in it changed."""
+    if not isinstance(action, Call):
+        return action
+    described = specs[action.operation].arguments
+    changed = {name: change(value) if described.get(name) is unique else value for name, value in action.arguments.items()}
+    return msgspec.structs.replace(action, arguments=changed)
 
 
 def stretched(action: Action, factor: float) -> Action:

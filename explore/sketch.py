@@ -19,21 +19,20 @@ All of it is pure; whether a sketch fails is for a run to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import msgspec
 
-from ..properties.history import Value
 from ..sim.fault import Fault
 from ..sim.faults import Kill, PowerLoss
 from ..sim.mix import AT_ONCE, drawn
 from ..sim.noise import keyed_integer
 from ..sim.record import Record
-from ..sim.scenario import Scenario, unique
+from ..sim.scenario import Scenario
 from ..sim.schedule import Action, Boundary, Call, Inject, Noise, Schedule
 from .census import Crossing
-from .simpler import moved, time_of
+from .simpler import moved, time_of, without_repeats
 
 __all__ = ["FEW", "TRAIN", "Blow", "Clues", "in_situation", "named_calls", "probe", "sketch"]
 
@@ -135,7 +134,7 @@ def _drawn(clues: Clues, scenario: type[Scenario], number: int, template: str) -
     noise = clues.schedule.noise
     if noise:
         noise = random.choice([noise, noise, LIVELY, Noise(), Noise(), Noise()])
-    return clues.schedule.replace(seed=number, settings=settings, noise=noise, overrides=(), actions=tuple(actions))
+    return clues.schedule.replace(seed=number, settings=settings, noise=noise, overrides=(), actions=without_repeats(actions, scenario))
 
 
 class _Draw:
@@ -145,10 +144,7 @@ class _Draw:
         self._clues = clues
         self._random = random
         self._situations = clues.situations()
-        self._scenario = scenario
         self._clients = scenario.client_names()
-        numbers = (value for call in clues.calls for value in call.arguments.values() if isinstance(value, int))
-        self._unused = max(numbers, default=0) + 1
         self._kinds = list(scenario.faults)
         self._cast = scenario.cast()
 
@@ -165,8 +161,8 @@ class _Draw:
         timed = self._timed(body, random.choice([0.0, 0.4, 0.4, 0.4, 1.0]))
         first, step = random.choice([0.0, 0.0, -0.3]) + (timed[-1].at if timed else 0.0), random.choice([0.01, 0.02, 0.03])
         for place in range(TRAIN):
-            at, client = round(max(first, 0.0) + place * step, 3), self._clients[place % len(self._clients)]
-            timed.append(msgspec.structs.replace(decisive, at=at, client=client, arguments=self._arguments(decisive, place)))
+            at = round(max(first, 0.0) + place * step, 3)
+            timed.append(msgspec.structs.replace(decisive, at=at, client=self._clients[place % len(self._clients)]))
         return sorted(timed, key=time_of)
 
     def one(self) -> list[Action]:
@@ -235,11 +231,6 @@ class _Draw:
         if not blow.crossings:
             return self._lasting(blow.action)
         return self._lasting(in_situation(blow, blow.crossings[min(int(random.expovariate(0.7)), len(blow.crossings) - 1)]))
-
-    def _arguments(self, call: Call, copy: int) -> Mapping[str, Value]:
-        """For another call like it: what must be unique is a number that no call has."""
-        described = self._scenario.operations()[call.operation].arguments
-        return {name: self._unused + copy if described.get(name) is unique else value for name, value in call.arguments.items()}
 
     def _faults(self, count: int, fresh: float) -> list[Inject]:
         """None if the scenario has no kinds of fault."""

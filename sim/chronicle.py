@@ -114,12 +114,16 @@ class Chronicle:
             self.traced(index, "observe", machine.name, None, values)
         self.record(Observe(index, self.now, machine.name, machine.incarnation, values))
 
-    def disk_operation(self, machine: Machine, operation: str, path: str, size: int, offset: int, checksum: int) -> None:
-        """A disk operation takes effect."""
+    def disk_operation(
+        self, machine: Machine, operation: str, path: str, size: int, offset: int, checksum: int, failed: str
+    ) -> None:
+        """A disk operation takes effect, or fails with an error of that name."""
         index = self.next_index()
-        self.note((6, self.now, machine.index, operation, path, size, offset, checksum))
+        self.note((6, self.now, machine.index, f"{operation} {failed}" if failed else operation, path, size, offset, checksum))
         if self.trace is not None:
-            detail = {"operation": operation, "path": path, "size": size, "boundary": machine.disk_operations}
+            detail: dict[str, Value] = {"operation": operation, "path": path, "size": size, "boundary": machine.disk_operations}
+            if failed:
+                detail["failed"] = failed
             self.traced(index, "disk", machine.name, None, detail)
 
     def passed_killpoint(self, machine: Machine, name: str) -> None:

@@ -110,6 +110,26 @@ class DiskImage:
             _put(inode.durable, offset, data)
         inode.pending.clear()
 
+    def forget(self, path: str) -> None:
+        """Content that was to be made durable never will be, and the cache does not know: what Linux does if syncing fails."""
+        self._file(path).pending.clear()
+
+    def flip(self, place: int) -> tuple[str, int] | None:
+        """Flip one bit, in both images of a file that has it: the `place`-th of all, counted around; where, as (path, bit)."""
+        bits = 8 * sum(self.files().values())
+        if not bits:
+            return None
+        bit = place % bits
+        for path, size in self.files().items():
+            if bit < 8 * size:
+                inode = self._names[path]
+                for image in (inode.cached, inode.durable):
+                    if bit // 8 < len(image):
+                        image[bit // 8] ^= 1 << bit % 8
+                return path, bit
+            bit -= 8 * size
+        raise AssertionError("a bit beyond all files")
+
     def fsync_directory(self, path: str) -> None:
         """Make the names in a directory durable, with all directory operations issued before (the journal is ordered)."""
         last = max((i for i, change in enumerate(self._changes) if path in change[2]), default=-1)

@@ -6,7 +6,7 @@ survive is over budget and does nothing; that is decided at the moment of striki
 cannot make an illegal pair out of two legal faults.
 
 `kills()`, `partitions()`, ... are **mixes**: how a generator draws faults of a kind (`mix.py`).  Mixes are joined with `|`.  Kinds that
-trouble messages stand in `packets.py`.
+trouble messages stand in `packets.py`, those of disks in `disk_faults.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,20 @@ from typing import TYPE_CHECKING
 
 from .budget import affords
 from .disk import parse_keep
+from .disk_faults import (
+    BitRot,
+    DiskFull,
+    FsyncError,
+    LostFsync,
+    ReadError,
+    SlowDisk,
+    WriteError,
+    bit_rot,
+    disk_errors,
+    full_disks,
+    lost_fsyncs,
+    slow_disks,
+)
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, downtime_of, duration_of, target_of
 from .packets import Delay, Duplicate, Hold, Loss, Reorder, Throttle, delays, duplicates, holds, losses, packets, reorderings, throttles
@@ -27,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cast", "CompromiseKey", "Delay", "Duplicate", "Fault", "FaultMix", "FaultOutcome", "Hold", "Kill", "Loss", "Partition"]
 __all__ += ["Pause", "PowerLoss", "Reorder", "Throttle", "delays", "duplicates", "holds", "key_compromise", "kills", "losses"]
+__all__ += ["BitRot", "DiskFull", "FsyncError", "LostFsync", "ReadError", "SlowDisk", "WriteError"]
+__all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "slow_disks"]
 __all__ += ["packets", "partitions", "pauses", "power_losses", "reorderings", "throttles"]
 
 _NOTHING = FaultOutcome("nothing")

@@ -11,9 +11,11 @@ world whether an action was waiting for it.
 from __future__ import annotations
 
 import inspect
+import os
 from binascii import crc32
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from errno import errorcode
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ from trio.lowlevel import Abort, Task, cancel_shielded_checkpoint, checkpoint, c
 
 from ..properties.history import Value
 from .disk import DiskImage
+from .disk_trouble import DiskTroubles
 from .entropy import Entropy
 from .trio_driver import Engine, HostClock
 
@@ -74,6 +77,7 @@ class Machine:
         self.program = program
         self.handle_type: type[SimHost] = SimHost
         self.disk = DiskImage()
+        self.disk_troubles = DiskTroubles()
         self.entropy = Entropy(world, name)
         self.incarnation = 0
         self.handle: SimHost | None = None
@@ -310,7 +314,7 @@ class SimDisk:
         machine, host = self._machine, self._host
         if machine.handle is host:
             machine.disk_begun += 1
-            latency = machine.world.noise.disk(machine.name, machine.disk_begun)
+            latency = machine.world.noise.disk(machine.name, machine.disk_begun) + machine.disk_troubles.slow
             if latency > 0.0:
                 await trio.sleep(latency)
             else:
@@ -324,7 +328,13 @@ class SimDisk:
                     await cancel_shielded_checkpoint()
         if machine.handle is not host:
             await _never()
-        machine.world.disk_operation(machine, operation, path, len(data), offset, crc32(data))
+        failed = machine.disk_troubles.error(operation) if machine.disk_troubles else None
+        name = "" if failed is None else errorcode[failed]
+        machine.world.disk_operation(machine, operation, path, len(data), offset, crc32(data), name)
+        if failed is not None:
+            if operation == "fsync" and self._image.exists(path):
+                self._image.forget(path)
+            raise OSError(failed, os.strerror(failed), path)
 
     async def read(self, path: str) -> bytes:
         """The whole content."""
@@ -349,12 +359,14 @@ class SimDisk:
     async def fsync(self, path: str) -> None:
         """Make content durable."""
         await self._cross("fsync", path)
-        self._image.fsync(path)
+        if not self._machine.disk_troubles.lies:
+            self._image.fsync(path)
 
     async def fsync_directory(self, path: str = "") -> None:
         """Make names durable."""
         await self._cross("fsync_directory", path)
-        self._image.fsync_directory(path)
+        if not self._machine.disk_troubles.lies:
+            self._image.fsync_directory(path)
 
     async def rename(self, source: str, target: str) -> None:
         """Atomically rename."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
 import pytest
 from replicated_register import ReplicatedRegister
 
-from killpoint import Scenario
+from killpoint import Client, Host, Scenario, faults, operation, unique
+from killpoint.explore import trials
 from killpoint.explore.census import Crossing
 from killpoint.explore.generate import generate
+from killpoint.explore.shrink import shrink
 from killpoint.explore.sketch import TRAIN, Blow, Clues, in_situation, named_calls, probe, sketch
 from killpoint.model.civictrust.scenario import CivicTrust
+from killpoint.properties import Linearizable, Register
 from killpoint.sim.faults import CompromiseKey, FaultMix, Kill, PowerLoss
 from killpoint.sim.record import Record
 from killpoint.sim.schedule import Boundary, Call, Inject, Noise, Schedule
@@ -22,6 +26,19 @@ CROSSING = Crossing("election", "follower", "killpoint", "raft-after-send")
 WHOLE = next(s for number in range(50) if len((s := generate(CivicTrust, 1, number)).actions) > 60 and s.noise)
 CALLS = tuple(action for action in WHOLE.actions if isinstance(action, Call))
 BLOWS = tuple(Blow(action, "n1", (CROSSING,)) for action in WHOLE.actions if isinstance(action, Inject))
+
+
+async def counter(host: Host) -> None:
+    """Keeps the last number; forgets it for a while after every tenth message."""
+    last, messages = 0, 0
+    while True:
+        message = await host.receive()
+        messages += 1
+        if message.body == "read":
+            message.reply(0 if messages % 10 == 0 else last)
+        else:
+            last = message.body
+            message.reply("done")
 
 
 def clues(count: int = len(WHOLE.actions), *, named: tuple[Call, ...] = (), blows: tuple[Blow, ...] = BLOWS) -> Clues:
@@ -58,12 +75,55 @@ def test_a_train_repeats_the_decisive_call_by_all_clients() -> None:
     assert any(isinstance(action, Inject) for action in drawn.actions)
 
 
-def test_what_must_be_unique_is_never_repeated() -> None:
-    """Else a duplicate could be of the sketch's own making."""
+def documents(schedule: Schedule) -> list[object]:
+    return [a.arguments["document"] for a in schedule.actions if isinstance(a, Call) and a.operation == "issue"]
+
+
+def test_what_must_be_unique_is_never_repeated_not_even_in_sketches_of_sketches() -> None:
+    """Else a duplicate could be of the shrinker's own making."""
+    issues = tuple(call for call in CALLS if call.operation == "issue")
+    told = clues(named=issues[-3:])
     for number in range(100):
-        for drawn in (probe(clues(named=CALLS[-3:]), CivicTrust, number), sketch(clues(), CivicTrust, number)):
-            issued = [a.arguments["document"] for a in drawn.actions if isinstance(a, Call) and a.operation == "issue"]
-            assert len(issued) == len(set(issued))
+        drawn = probe(told, CivicTrust, number)
+        calls = tuple(action for action in drawn.actions if isinstance(action, Call) and action.operation == "issue")
+        again = probe(msgspec.structs.replace(told, schedule=drawn, named=calls[-3:]), CivicTrust, number + 1)
+        for schedule in (drawn, again, sketch(clues(), CivicTrust, number)):
+            assert len(documents(schedule)) == len(set(documents(schedule)))
+        assert len(documents(again)) >= TRAIN
+
+
+class Counting(Scenario):
+    """A counter that carries a request out once, and whose reads are now and then behind."""
+
+    hosts: ClassVar = {"n1": counter}
+    faults = faults.pauses()
+    properties: ClassVar = [Linearizable(Register(initial_value=0))]
+
+    @operation(request=unique)
+    async def write(self, client: Client, request: int) -> None:
+        await client.request("n1", request, timeout=1.0)
+
+    @operation()
+    async def read(self, client: Client) -> object:
+        return await client.request("n1", "read", timeout=1.0)
+
+
+def test_no_run_of_shrinking_repeats_what_must_be_unique(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = 0
+
+    def watched(schedule: Schedule, *given: object, **named: object) -> Record:
+        nonlocal tried
+        tried += 1
+        values = [action.arguments["request"] for action in schedule.actions if isinstance(action, Call) and action.arguments]
+        assert len(values) == len(set(values))
+        return run(schedule, Counting, **named)  # type: ignore[arg-type]  # as it was given
+
+    monkeypatch.setattr(trials, "run", watched)
+    for seed in range(3):
+        records = (run(generate(Counting, seed, number), Counting) for number in range(100))
+        found = next(record for record in records if record.failure is not None and len(record.schedule.actions) > 60)
+        shrink(Counting, found)
+    assert tried > 500
 
 
 def test_a_fault_in_a_situation_strikes_whoever_holds_the_role() -> None:

@@ -1,0 +1,162 @@
+"""Kinds of fault of one host's disk.
+
+A program may handle the errors that they raise, as it would for real (`OSError` with its `errno`); who does not handle them crashes,
+and `NoCrash` says where.  Power losses and what they tear stand in `faults.py`.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from .disk_trouble import DiskTrouble
+from .fault import Fault, FaultOutcome
+from .mix import Cast, FaultMix, duration_of, target_of
+
+if TYPE_CHECKING:
+    from .world import World
+
+__all__ = ["BitRot", "DiskFull", "FsyncError", "LostFsync", "ReadError", "SlowDisk", "WriteError"]
+__all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "slow_disks"]
+
+
+class _Disk(Fault, frozen=True):
+    """What they have in common; `duration` is how long it lasts."""
+
+    target: str
+
+    def trouble(self) -> DiskTrouble:
+        """What it does to the disk."""
+        raise NotImplementedError
+
+    def strike(self, world: World) -> FaultOutcome:
+        """Trouble the target's disk for `duration` seconds, whether its program dies meanwhile or not."""
+        machine = world.resolve(self.target)
+        if machine is None:
+            return FaultOutcome("nothing")
+        trouble = self.trouble()
+        machine.disk_troubles.add(trouble)
+        world.end_later(self.duration, lambda: machine.disk_troubles.remove(trouble))
+        return FaultOutcome("struck", (machine.name,))
+
+
+class SlowDisk(_Disk, frozen=True):
+    """Each operation takes `seconds` longer (a throttled volume, a rebuilding array).  Every property may be asserted but speed."""
+
+    seconds: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.seconds < float("inf"):
+            raise ValueError(f"seconds is {self.seconds!r}: it must be above 0, and finite")
+
+    def trouble(self) -> DiskTrouble:
+        """Time."""
+        return DiskTrouble(slow=self.seconds)
+
+
+class DiskFull(_Disk, frozen=True):
+    """There is no space left: `write`, `append`, `truncate` and `rename` raise ENOSPC and change nothing.
+
+    What was acknowledged before must stay, and nothing may be acknowledged that was not written.
+    """
+
+    def trouble(self) -> DiskTrouble:
+        """No space."""
+        return DiskTrouble(fails="full")
+
+
+class ReadError(_Disk, frozen=True):
+    """`read` raises EIO (a bad sector, a cable).  It says nothing of what is stored: an unreadable file is not a missing one."""
+
+    def trouble(self) -> DiskTrouble:
+        """Reads fail."""
+        return DiskTrouble(fails="read")
+
+
+class WriteError(_Disk, frozen=True):
+    """`write`, `append` and `truncate` raise EIO and change nothing."""
+
+    def trouble(self) -> DiskTrouble:
+        """Writes fail."""
+        return DiskTrouble(fails="write")
+
+
+class FsyncError(_Disk, frozen=True):
+    """`fsync` raises EIO, and what was to be synced will never be: the kernel marks the pages clean, as Linux does.
+
+    Programs still read what they wrote, and the next `fsync` succeeds without having anything to do.  So a program that only tries
+    again believes to be durable what a power loss takes (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+    """
+
+    def trouble(self) -> DiskTrouble:
+        """Syncing fails."""
+        return DiskTrouble(fails="fsync")
+
+
+class LostFsync(_Disk, frozen=True):
+    """`fsync` says that it succeeded and does nothing (a drive that lies about its cache, a hypervisor that ignores flushes).
+
+    No single host can defend itself: durability may be asserted only of what a majority has.
+    """
+
+    def trouble(self) -> DiskTrouble:
+        """Syncing is a lie."""
+        return DiskTrouble(lies=True)
+
+
+class BitRot(Fault, frozen=True):
+    """One bit of one file is flipped, on the platter and in the cache, for good; `place` chooses which.
+
+    A program that checks what it reads notices, and must not serve it.  `duration` means nothing.
+    """
+
+    target: str
+    place: int = 0
+
+    def strike(self, world: World) -> FaultOutcome:
+        """Flip the bit; nothing happens to an empty disk."""
+        machine = world.machines.get(self.target) or world.resolve(self.target)
+        flipped = machine.disk.flip(self.place) if machine is not None else None
+        if machine is None or flipped is None:
+            return FaultOutcome("nothing")
+        path, offset = flipped
+        return FaultOutcome("struck", (machine.name,), f"bit {offset % 8} of byte {offset // 8} of {path}")
+
+
+# -- mixes ------------------------------------------------------------------------------------------
+
+
+def slow_disks() -> FaultMix:
+    """Operations take up to a second longer."""
+
+    def draw(random: Random, cast: Cast) -> Fault:
+        seconds = round(0.001 * 1000.0 ** random.random(), 4)
+        return SlowDisk(target=target_of(random, cast), seconds=seconds, duration=duration_of(random))
+
+    return FaultMix([("slow-disk", draw)])
+
+
+def full_disks() -> FaultMix:
+    """Disks are full for a while."""
+    return FaultMix([("disk-full", lambda random, cast: DiskFull(target=target_of(random, cast), duration=duration_of(random)))])
+
+
+def disk_errors() -> FaultMix:
+    """Reading, writing or syncing fails."""
+    return FaultMix(
+        [
+            ("read-error", lambda random, cast: ReadError(target=target_of(random, cast), duration=duration_of(random))),
+            ("write-error", lambda random, cast: WriteError(target=target_of(random, cast), duration=duration_of(random))),
+            ("fsync-error", lambda random, cast: FsyncError(target=target_of(random, cast), duration=duration_of(random))),
+        ]
+    )
+
+
+def lost_fsyncs() -> FaultMix:
+    """Disks lie about having synced."""
+    return FaultMix([("lost-fsync", lambda random, cast: LostFsync(target=target_of(random, cast), duration=duration_of(random)))])
+
+
+def bit_rot() -> FaultMix:
+    """Single bits flip."""
+    return FaultMix([("bit-rot", lambda random, cast: BitRot(target=target_of(random, cast), place=random.randrange(2**32)))])
