@@ -6,7 +6,7 @@ the other way and draws small schedules out of what it knows: which calls the ev
 situation, which kinds of fault there are.  The templates:
 
 - `train`: a fault or two, some of the calls that the evidence names, then the decisive one **sixty times by all clients**.  The moment in
-  which an answer is wrong may be short, and it matters which client knows which host.
+  which an answer is wrong may be short, and it matters which client knows which host.  Or a volley: that call and a fault in turns.
 - `one`: a fault alone in a situation in which one of its kind struck, `again`: that several times, the last one perhaps another.
 - `burst`: up to ten calls, with a fault or two among them.
 - `some`: most of the actions, or a handful of the last, at other times.
@@ -36,8 +36,8 @@ from .simpler import moved, time_of, without_repeats
 
 __all__ = ["FEW", "TRAIN", "Blow", "Clues", "in_situation", "named_calls", "probe", "sketch"]
 
-TRAIN, BURST = 60, 10
-"""How many calls are in a train, and at most in a burst."""
+TRAIN, VOLLEY, BURST = 60, 20, 10
+"""How many calls are in a train and in a volley, and at most in a burst."""
 
 FEW, SEVERAL = 2, 6
 """With few actions nothing is smaller than one alone; with several, leaving out one or two is the likeliest to get on."""
@@ -157,6 +157,8 @@ class _Draw:
         body: list[Action] = [self._by_anybody(call) for call in random.sample(others, min(size, len(others)))]
         for fault in self._faults(random.choice([1, 1, 1, 2]), 0.8):
             body.insert(0 if random.random() < 0.6 else random.randrange(len(body) + 1), fault)
+        if random.random() < 0.3:
+            return self._volley(decisive)
         # A system that has just started has no leader to strike.
         timed = self._timed(body, random.choice([0.0, 0.4, 0.4, 0.4, 1.0]))
         first, step = random.choice([0.0, 0.0, -0.3]) + (timed[-1].at if timed else 0.0), random.choice([0.01, 0.02, 0.03])
@@ -164,6 +166,18 @@ class _Draw:
             at = round(max(first, 0.0) + place * step, 3)
             timed.append(msgspec.structs.replace(decisive, at=at, client=self._clients[place % len(self._clients)]))
         return sorted(timed, key=time_of)
+
+    def _volley(self, decisive: Call) -> list[Action]:
+        """The decisive call again and again, and a fault as well: each meeting of the two is another chance."""
+        random = self._random
+        (fault,) = self._faults(1, 0.3) or (None,)
+        gap = random.choice([0.05, 0.2])
+        timed: list[Action] = []
+        for place in range(VOLLEY):
+            at = 0.4 + place * gap
+            call = msgspec.structs.replace(decisive, at=round(at, 3), client=self._clients[place % len(self._clients)])
+            timed += [call] if fault is None else [call, moved(fault, round(at + random.uniform(0.0, gap), 3))]
+        return timed
 
     def one(self) -> list[Action]:
         return self._timed([self._situated()], self._early())
