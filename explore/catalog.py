@@ -76,19 +76,28 @@ def _load(reference: str) -> object:
         raise UnknownScenarioError(
             f"there is no scenario {reference!r}; installed are {have}; your own is file.py:ClassName or package.module:ClassName"
         )
-    module, _, name = reference.rpartition(":")
-    return getattr(_module(module), name)
+    file, _, name = reference.rpartition(":")
+    module = _module(file)
+    if not hasattr(module, name):
+        have = ", ".join(_scenarios_of(module)) or "none"
+        raise UnknownScenarioError(f"{file} has nothing called {name!r}; its scenarios: {have}")
+    return getattr(module, name)
 
 
 def _which_of(file: str) -> str:
     """What to say to a file without a class: which scenarios are in it."""
     if not Path(file).is_file():
         return f"there is no file {file}"
-    classes = [kind for kind in vars(_module(file)).values() if isinstance(kind, type) and issubclass(kind, Scenario)]
-    own = dict.fromkeys(kind.__qualname__ for kind in classes if kind.__module__ == Path(file).stem)
+    own = _scenarios_of(_module(file))
     if not own:
         return f"{file} defines no class that derives from Scenario"
     return f"{file} is a file; say which of its scenarios: {', '.join(f'{file}:{name}' for name in own)}"
+
+
+def _scenarios_of(module: object) -> list[str]:
+    """The scenarios that a module defines, in order."""
+    classes = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Scenario)]
+    return list(dict.fromkeys(kind.__qualname__ for kind in classes if kind.__module__ == getattr(module, "__name__", None)))
 
 
 def _module(module: str) -> object:

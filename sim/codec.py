@@ -174,6 +174,8 @@ def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None) -> F
     except UnicodeDecodeError as error:
         raise ScheduleError(f"{source}, line {raw[: error.start].count(10) + 1}: this is not UTF-8 text, so not a schedule") from None
     except json.JSONDecodeError as error:
+        if not text.strip():
+            raise ScheduleError(f"{source}: the file is empty") from None
         cut = "the file is cut off here" if error.pos >= len(text.rstrip()) else f"not JSON: {error.msg}"
         raise ScheduleError(f"{source}, line {error.lineno}: {cut}") from None
     except RecursionError:

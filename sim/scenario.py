@@ -36,6 +36,8 @@ import msgspec
 
 from ..properties.history import Value
 from ..properties.verdict import Property
+from .authors import at
+from .frames import defined_at
 from .machine import SimHost
 from .mix import Cast, FaultMix
 from .noise import keyed_integer
@@ -117,7 +119,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Awaitable[Any]])
 
 
 def operation(
-    *, timeout: float = 2.0, weight: float | None = None, final: bool = False, **arguments: object
+    *misused: object, timeout: float = 2.0, weight: float | None = None, final: bool = False, **arguments: object
 ) -> Callable[[_Method], _Method]:
     """Mark an async method of a scenario as a client operation.
 
@@ -125,7 +127,12 @@ def operation(
     `timeout` is in virtual seconds; an operation that takes longer ends `info`.  `weight` is its share of the calls, 1 if not given.
     A `final` operation is called by the run itself, once all faults have ended (an audit of what is there); it is drawn by generators
     only if it is given a weight.
+
+    Raises:
+        ScenarioError: it was used without brackets.
     """
+    if misused:
+        raise ScenarioError(f"write @operation() and not @operation{at(defined_at(misused[0]))}: what is in the brackets says how to draw")
 
     def mark(method: _Method) -> _Method:
         share = weight if weight is not None else 0.0 if final else 1.0

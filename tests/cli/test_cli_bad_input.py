@@ -53,7 +53,7 @@ def complaint(killpoint: Killpoint, *arguments: object) -> str:
         ),
         ("killpoint.schedule/1", "jepsen.history/1", "bad.json, line 2: format 'jepsen.history/1' is not killpoint.schedule/1"),
         ("explore_scenarios.py:Forgetful", "atlantis", "bad.json, line 3: there is no scenario 'atlantis'"),
-        ("explore_scenarios.py:Forgetful", "explore_scenarios.py:Forgetfull", "has no attribute 'Forgetfull'"),
+        ("explore_scenarios.py:Forgetful", "explore_scenarios.py:Forgetfull", "has nothing called 'Forgetfull'; its scenarios: "),
         ("explore_scenarios.py:Forgetful", "no_such.py:X", "bad.json, line 3: the scenario 'no_such.py:X' cannot be loaded"),
         ('"mutant": null', '"mutant": "lazy"', "bad.json, line 4: Forgetful has no mutant 'lazy'; there are deaf"),
         ('"n1"', '"n7"', "bad.json, line 12: action 1: there is no host or role 'n7'; there are n1, c1, c2"),
@@ -86,7 +86,7 @@ def test_a_schedule_that_cannot_be_run_is_refused_with_the_line(killpoint: Killp
 
 def test_every_truncation_of_a_schedule_is_refused(killpoint: Killpoint) -> None:
     text = codec.encode(GOOD).rstrip()
-    for end in range(0, len(text), 13):
+    for end in range(1, len(text), 13):
         Path("bad.json").write_text(text[:end])
         assert "bad.json, line " in complaint(killpoint, "replay", "bad.json")
 
@@ -180,6 +180,19 @@ def test_a_page_that_cannot_be_written_is_refused(killpoint: Killpoint) -> None:
 def test_a_file_without_scenarios_is_refused(killpoint: Killpoint) -> None:
     Path("broken.py").write_text("from killpoint import Scenario\n")
     assert "broken.py defines no class that derives from Scenario" in complaint(killpoint, "explore", "broken.py")
+
+
+def test_an_operation_without_brackets_is_named_with_its_line(killpoint: Killpoint) -> None:
+    text = "from killpoint import Scenario, operation\n\n\nclass Bare(Scenario):\n    @operation\n    async def read(self, client): ...\n"
+    Path("broken.py").write_text(text)
+    said = complaint(killpoint, "explore", "broken.py:Bare")
+    assert "write @operation() and not @operation (" in said
+    assert "broken.py:5 in Bare.read)" in said
+
+
+def test_an_empty_file_is_called_empty(killpoint: Killpoint) -> None:
+    Path("bad.json").write_text("")
+    assert complaint(killpoint, "replay", "bad.json") == "killpoint: bad.json: the file is empty"
 
 
 def test_a_scenario_that_fails_to_import_is_named_with_the_line(killpoint: Killpoint) -> None:

@@ -43,7 +43,7 @@ def test_a_scenario_may_import_its_neighbours(tmp_path: Path, monkeypatch: pytes
         ("nowhere", "installed are .*civictrust.*your own is file.py:ClassName"),
         ("no/such/file.py:X", "there is no file no/such/file.py"),
         ("no.such.module:X", "ModuleNotFoundError"),
-        ("replicated_register:Nobody", "has no attribute 'Nobody'"),
+        ("replicated_register:Nobody", "replicated_register has nothing called 'Nobody'; its scenarios: ReplicatedRegister"),
         ("replicated_register:replica", "is not a Scenario class"),
     ],
 )
