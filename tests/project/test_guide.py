@@ -16,6 +16,7 @@ from killpoint.explore.campaign import search
 from killpoint.explore.catalog import find_scenario
 from killpoint.explore.shrink import shrink
 from killpoint.properties import Status
+from killpoint.sim.fault import Fault
 from killpoint.sim.faults import PowerLoss
 from killpoint.sim.scenario import Scenario
 from killpoint.sim.schedule import Call, Inject
@@ -28,7 +29,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 
 
-EXAMPLE, BUG, FIX, GROWS, FIFO, JOBS, _TEST, PLANTED = blocks("python")
+EXAMPLE, BUG, FIX, OUTAGE, GROWS, FIFO, JOBS, _TEST, PLANTED = blocks("python")
 
 
 @pytest.fixture
@@ -63,6 +64,20 @@ def test_the_bug_of_the_example_is_found_and_comes_out_small(tmp_path: Path, mon
 
 def test_the_fix_of_the_example_removes_it(corrected: type[Scenario]) -> None:
     assert search(corrected, seed=0, examples=100) is None
+
+
+MIX = "faults.kills() | faults.power_losses()"
+
+
+def test_the_fault_of_ones_own_strikes_and_finds_the_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fault, "registry", dict(Fault.registry))
+    for fixed in (False, True):
+        text = (EXAMPLE.replace(BUG, FIX) if fixed else EXAMPLE).replace(MIX, "outages")
+        assert "outages" in text
+        record = search(pasted(tmp_path, monkeypatch, f"{OUTAGE}\n\n{text}"), seed=0, examples=40, budget="unlimited")
+        assert (record is None) is fixed
+        if record is not None:
+            assert "outage" in {strike.fault for strike in record.strikes if strike.struck}
 
 
 def test_the_planted_bug_is_found(corrected: type[Scenario]) -> None:
