@@ -85,6 +85,7 @@ class _Teller:
 
     def __init__(self, trace: Sequence[TraceEvent], past: Collection[int], own: Collection[int]) -> None:
         self._own = own
+        self._lost = _at_stake(trace)
         self._clients = {event.host for event in trace if event.kind == "invoke"}
         flights = arrows(trace)
         self._flights = {trace[arrow.end].index: arrow for arrow in flights if arrow.end is not None}
@@ -136,13 +137,28 @@ class _Teller:
         # What was sent and arrived outside the past had no part in it.
         return _REST if event.kind == "send" else _NEW
 
-    @staticmethod
-    def _weight(event: TraceEvent) -> int:
-        if event.kind in _FAULTS:
+    def _weight(self, event: TraceEvent) -> int:
+        if event.kind in _FAULTS or event.index in self._lost or "failed" in event.detail:
             return _FAULT
         if event.kind in ("invoke", "complete"):
             return _OPERATION
         return _NEW if event.kind == "observe" and not _TURNS.isdisjoint(event.detail) else _REST
+
+
+def _at_stake(trace: Sequence[TraceEvent]) -> set[int]:
+    """Indices of the disk operations that were not synced when their host lost power."""
+    pending: dict[tuple[str | None, object], list[int]] = {}
+    found: set[int] = set()
+    for event in trace:
+        file = event.host, event.detail.get("path")
+        if event.kind == "disk" and event.detail["operation"] in ("write", "append", "truncate"):
+            pending.setdefault(file, []).append(event.index)
+        elif event.kind == "disk" and event.detail["operation"] == "fsync" and "failed" not in event.detail:
+            pending.pop(file, None)
+        elif event.kind == "power-loss":
+            for other in [key for key in pending if key[0] == event.host]:
+                found.update(pending.pop(other))
+    return found
 
 
 def _words(event: TraceEvent) -> str:

@@ -207,13 +207,14 @@ def timeline_lines(
 ) -> list[str]:
     """Events between two virtual times (seconds, both included), one per line: index, time, host, kind, what happened.
 
-    `kinds` keeps only events of those kinds (see `TraceEvent`).
+    `kinds` keeps only events of those kinds (see `TraceEvent`), and operations of disks that failed.
     """
     wanted = None if kinds is None else frozenset(kinds)
     rows = [
         (f"{event.index:>6}", instant(event.time), event.host or "", event.kind, event_text(event))
         for event in events
-        if since <= event.time and (until is None or event.time <= until) and (wanted is None or event.kind in wanted)
+        if since <= event.time and (until is None or event.time <= until)
+        if wanted is None or event.kind in wanted or "failed" in event.detail
     ]
     return _columns(rows)
 

@@ -128,7 +128,8 @@ def _drop(detail: Mapping[str, Value]) -> str:
 def _disk(detail: Mapping[str, Value]) -> str:
     size = detail.get("size")
     bytes_text = f", {size} bytes" if size else ""
-    return f"{value_text(detail.get('operation'))} {value_text(detail.get('path'))}{bytes_text}"
+    failed = f": {detail['failed']}" if detail.get("failed") else ""
+    return f"{value_text(detail.get('operation'))} {value_text(detail.get('path'))}{bytes_text}{failed}"
 
 
 def _killpoint(detail: Mapping[str, Value]) -> str:

@@ -158,6 +158,7 @@ const makeDrawing = (run, svg) => {
     const x = view.x[run.lane[i]], y = fix(view.Y[i]), kind = run.kind[i];
     if (kind === "killpoint") return ["kp", `M${fix(x - 12)} ${y}l3-2 3 2-3 2z`];
     if (kind === "log") return ["log", `M${fix(x - 17)} ${y}h4`];
+    if (run.field(i, "failed")) return ["failed", `M${fix(x + 6)} ${fix(view.Y[i] - 3)}l6 6m0-6l-6 6`];
     const durable = run.field(i, "operation").startsWith("fsync");
     return [durable ? "fsync" : "disk", `M${fix(x + 6)} ${y}h${durable ? 9 : 5}`];
   };

@@ -134,3 +134,56 @@ def test_only_strikes_that_took_effect_are_told(cluster: Record) -> None:
     idle = msgspec.structs.replace(cluster, strikes=tuple(msgspec.structs.replace(strike, effect="nothing") for strike in cluster.strikes))
     assert fault_events(idle, past) == []
     assert fault_events(cluster, frozenset()) == []
+
+
+async def forgets_to_sync(host: Host) -> None:
+    """Acknowledges what is not synced; looks at its disk again and again."""
+    while True:
+        message = await host.receive()
+        if message.body == "read":
+            for _ in range(30):
+                await host.disk.exists("value")
+            message.reply(int(await host.disk.read("value")) if await host.disk.exists("value") else None)
+        else:
+            try:
+                await host.disk.write("value", str(message.body).encode())
+                await host.disk.fsync_directory()
+            except OSError:
+                pass  # which is wrong as well
+            message.reply("done")
+
+
+class Forgets(Scenario):
+    """A register on one disk."""
+
+    hosts = {"n1": forgets_to_sync}  # noqa: RUF012  # as users write it
+    tolerates = 1
+    properties = (Linearizable(Register()),)
+
+    @operation(value=(1, 2))
+    async def write(self, client: Client, value: int) -> None:
+        await client.request("n1", value, timeout=1.0)
+
+    @operation()
+    async def read(self, client: Client) -> int | None:
+        return await client.request("n1", "read", timeout=1.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (faults.PowerLoss(target="n1", duration=0.05), "disk  write value, 1 bytes"),
+        (faults.DiskFull(target="n1", duration=0.05), "disk  write value, 1 bytes: ENOSPC"),
+    ],
+)
+def test_what_a_power_loss_destroyed_and_what_a_disk_refused_is_always_told(fault: faults.Fault, told: str) -> None:
+    at = 0.19 if isinstance(fault, faults.DiskFull) else 0.25
+    actions = sorted((Inject(at, fault), Call(0.2, "c1", "write", {"value": 1}), Call(0.4, "c1", "read")), key=lambda action: action.at)
+    record = run(Schedule("forgets", seed=1, actions=tuple(actions)), Forgets, trace=True)
+    assert record.failure is not None
+    assert record.failure.evidence is not None
+    assert record.trace is not None
+    everything = [event.index for event in record.trace]
+    lines = past_lines(record, everything, record.failure.evidence.events, limit=12)
+    assert "left out" in lines[0]
+    assert any(line.endswith(told) for line in lines)
