@@ -218,7 +218,7 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Assert
         pass
     except AuthorError as error:
         which = f"This was schedule {kind.tally.schedules + 1} of {name}"
-        raise AuthorError(f"{error}.  {which}; the same --killpoint-seed gives it again") from error
+        raise AuthorError(f"{error}.  {which}; {options.again} gives it again") from error
     except Flaky:
         if kind.failing is None:
             raise
@@ -233,7 +233,7 @@ def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> Assert
         finding = found(kind.scenario, Shrinker(kind.scenario, record), folder=options.folder, name=name)
     except AuthorError as error:
         which = f"This was in a run of shrinking schedule {kind.tally.schedules} of {name}"
-        raise AuthorError(f"{error}.  {which}; the same --killpoint-seed gives it again") from error
+        raise AuthorError(f"{error}.  {which}; {options.again} gives it again") from error
     replay = _command(options, finding.path)
     return PropertyFailedError(finding.lines(replay), finding.path, replay)
 

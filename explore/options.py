@@ -21,7 +21,8 @@ PROFILES = {"quick": 25, "default": 150, "nightly": 5000}
 class Options:
     """How the machines of one test explore.
 
-    `examples` overrides the profile's number of schedules.  `seed` decides everything that is drawn.  With `replay` the test
+    `examples` overrides the profile's number of schedules.  `seed` decides everything that is drawn, and `again` is
+    the option of pytest that gives it once more.  With `replay` the test
     runs this schedule and nothing else.  `corpus` is a folder of schedules to run first.  `test` is how reports call the test,
     and `node` what pytest is to be given to select it; both are empty outside of pytest.
     """
@@ -29,6 +30,7 @@ class Options:
     profile: str = "default"
     examples: int | None = None
     seed: int = 0
+    again: str = "the same --killpoint-seed"
     replay: Path | None = None
     corpus: Path | None = None
     test: str = ""

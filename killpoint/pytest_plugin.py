@@ -237,6 +237,7 @@ def _options(item: pytest.Item) -> Options:
         profile=config.getoption("killpoint_profile"),
         examples=config.getoption("killpoint_examples"),
         seed=crc32(item.nodeid.encode()) + config.stash[_SEED],
+        again=f"--killpoint-seed={config.stash[_SEED]}",
         replay=config.getoption("killpoint_replay"),
         corpus=_corpus(config),
         test=_test(item),

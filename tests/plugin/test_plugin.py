@@ -277,6 +277,16 @@ def test_a_property_that_cannot_judge_is_told_in_one_sentence() -> None:
     assert told.endswith("it must return a Verdict.  This was schedule 1 of TestIt; the same --killpoint-seed gives it again")
 
 
+def test_where_a_property_cannot_judge_the_seed_is_told_although_the_header_is_not(project: pytest.Pytester) -> None:
+    silent = "class Silent:\n    name = 'Silent'\n    def start(self): return self\n    def feed(self, event): pass\n"
+    silent += "    def finish(self): pass\n\n\nclass Broken(ReplicatedRegister):\n    properties = [Silent()]\n\n\nTestRegister"
+    text = EXAMPLE.replace("TestRegister", silent).replace("machine(ReplicatedRegister)", "machine(Broken)")
+    project.makepyfile(test_example=text)
+    result = project.runpytest_inprocess("-q", "--killpoint-seed=41", "-k", "invariants")
+    result.assert_outcomes(failed=1)
+    assert "--killpoint-seed=41 gives it again" in result.stdout.str()
+
+
 def test_the_corpus_is_replayed_first_wherever_it_lies(project: pytest.Pytester) -> None:
     _, option = failing_line(project.runpytest_inprocess("--killpoint-seed=1"))
     found = project.path / option.partition("=")[2]
