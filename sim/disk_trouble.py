@@ -9,15 +9,15 @@ import errno
 
 import msgspec
 
-__all__ = ["DISK_ERRORS", "DiskTrouble", "DiskTroubles"]
+__all__ = ["DiskTrouble", "DiskTroubles"]
 
-DISK_ERRORS = {"read": errno.EIO, "write": errno.EIO, "fsync": errno.EIO, "full": errno.ENOSPC}
-"""What may fail, and how.  `full` concerns all that needs space; `fsync` also loses what was to be synced."""
-
-_SPACE = ("write", "append", "truncate", "rename")
-_READS = ("read",)
-_WRITES = ("write", "append", "truncate")
-_SYNCS = ("fsync", "fsync_directory")
+_FAILURES = {
+    "full": (errno.ENOSPC, ("write", "append", "truncate", "rename")),
+    "read": (errno.EIO, ("read",)),
+    "write": (errno.EIO, ("write", "append", "truncate")),
+    "fsync": (errno.EIO, ("fsync", "fsync_directory")),
+}
+"""What may fail, how, and which operations do."""
 
 
 class DiskTrouble(msgspec.Struct, frozen=True):
@@ -52,9 +52,9 @@ class DiskTroubles:
 
     def error(self, operation: str) -> int | None:
         """The `errno` with which an operation fails now, if it does."""
-        for fails, operations in (("full", _SPACE), ("read", _READS), ("write", _WRITES), ("fsync", _SYNCS)):
+        for fails, (number, operations) in _FAILURES.items():
             if fails in self._fails and operation in operations:
-                return DISK_ERRORS[fails]
+                return number
         return None
 
     def _combine(self) -> None:

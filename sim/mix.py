@@ -78,5 +78,3 @@ def duration_of(random: Random, *, least: float = 0.02, most: float = 2.0) -> fl
 def downtime_of(random: Random) -> float:
     """As `duration_of`; every fourth comes back at once, as under a supervisor, while messages to it are still under way."""
     return AT_ONCE if random.random() < 0.25 else duration_of(random)
-
-

@@ -25,11 +25,6 @@ __all__ = ["Delay", "Duplicate", "Hold", "Loss", "Reorder", "Throttle"]
 __all__ += ["delays", "duplicates", "holds", "losses", "packets", "reorderings", "throttles"]
 
 
-def _share(name: str, value: float) -> None:
-    if not 0.0 < value <= 1.0:
-        raise ValueError(f"{name} is {value!r}: it must be a share of the messages, above 0 and at most 1")
-
-
 def _positive(name: str, value: float) -> None:
     if not 0.0 < value < float("inf"):
         raise ValueError(f"{name} is {value!r}: it must be above 0, and finite")
@@ -84,48 +79,37 @@ class Delay(_Packets, frozen=True):
         return Trouble(delay=self.seconds, noise=Noise(latency=self.jitter / LATENCY))
 
 
-class Loss(_Packets, frozen=True):
-    """A share of the messages is lost (a bad cable, a full queue)."""
+class _Share(_Packets, frozen=True):
+    """Something befalls a share of the messages."""
 
     rate: float = 0.3
 
     def __post_init__(self) -> None:
-        _share("rate", self.rate)
+        if not 0.0 < self.rate <= 1.0:
+            raise ValueError(f"rate is {self.rate!r}: it must be a share of the messages, above 0 and at most 1")
 
     def _said(self) -> str:
         return f"{self.rate:.0%} of its messages"
+
+
+class Loss(_Share, frozen=True):
+    """A share of the messages is lost (a bad cable, a full queue)."""
 
     def trouble(self) -> Trouble:
         """Loss."""
         return Trouble(noise=Noise(loss=self.rate))
 
 
-class Duplicate(_Packets, frozen=True):
+class Duplicate(_Share, frozen=True):
     """A share of the messages arrives twice, the second copy later (a retransmission whose original was not lost)."""
-
-    rate: float = 0.3
-
-    def __post_init__(self) -> None:
-        _share("rate", self.rate)
-
-    def _said(self) -> str:
-        return f"{self.rate:.0%} of its messages"
 
     def trouble(self) -> Trouble:
         """Duplication."""
         return Trouble(noise=Noise(duplicate=self.rate))
 
 
-class Reorder(_Packets, frozen=True):
+class Reorder(_Share, frozen=True):
     """A share of the messages is held back, and overtaken by what is sent after them (several routes, several connections)."""
-
-    rate: float = 0.3
-
-    def __post_init__(self) -> None:
-        _share("rate", self.rate)
-
-    def _said(self) -> str:
-        return f"{self.rate:.0%} of its messages"
 
     def trouble(self) -> Trouble:
         """Reordering."""
