@@ -2,6 +2,9 @@
 
 A program may handle the errors that they raise, as it would for real (`OSError` with its `errno`); who does not handle them crashes,
 and `NoCrash` says where.  Power losses and what they tear stand in `faults.py`.
+
+A host whose disk is in trouble counts as impaired while that lasts, and one whose disk lied, rotted or lost what it was to sync counts
+to the end of the run: what a majority has may be gone if each of its members forgets in turn.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+from .budget import affords
 from .disk_trouble import DiskTrouble
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, duration_of, target_of
@@ -34,7 +38,10 @@ class _Disk(Fault, frozen=True):
         machine = world.resolve(self.target)
         if machine is None:
             return FaultOutcome("nothing")
+        if not affords(world, [machine.name]):
+            return FaultOutcome("over-budget")
         trouble = self.trouble()
+        machine.spoiled = machine.spoiled or trouble.lies or trouble.fails == "fsync"
         machine.disk_troubles.add(trouble)
         world.end_later(self.duration, lambda: machine.disk_troubles.remove(trouble))
         return FaultOutcome("struck", (machine.name,))
@@ -116,9 +123,12 @@ class BitRot(Fault, frozen=True):
     def strike(self, world: World) -> FaultOutcome:
         """Flip the bit; nothing happens to an empty disk."""
         machine = world.machines.get(self.target) or world.resolve(self.target)
+        if machine is not None and not affords(world, [machine.name]):
+            return FaultOutcome("over-budget")
         flipped = machine.disk.flip(self.place) if machine is not None else None
         if machine is None or flipped is None:
             return FaultOutcome("nothing")
+        machine.spoiled = True
         path, offset = flipped
         return FaultOutcome("struck", (machine.name,), f"bit {offset % 8} of byte {offset // 8} of {path}")
 

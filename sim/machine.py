@@ -78,6 +78,8 @@ class Machine:
         self.handle_type: type[SimHost] = SimHost
         self.disk = DiskImage()
         self.disk_troubles = DiskTroubles()
+        self.spoiled = False
+        """Whether a fault has taken from the disk what was, or seemed, durable."""
         self.entropy = Entropy(world, name)
         self.incarnation = 0
         self.handle: SimHost | None = None

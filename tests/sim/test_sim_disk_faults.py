@@ -184,6 +184,23 @@ def test_the_dead_and_those_nobody_is_have_no_trouble_but_their_disks_rot():
             assert kind(target="n1").strike(world).effect == ("struck" if kind is BitRot else "nothing")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_more_disks_are_in_trouble_than_the_system_tolerates(kind):
+    async def program(host):
+        await host.disk.write("a", b"x")
+        await trio.sleep_forever()
+
+    with open_world(program, program, program, tolerates=1) as world:
+        world.advance(0.1)
+        assert kind(target="n1", duration=0.5).strike(world).effect == "struck"
+        assert kind(target="n1", duration=0.5).strike(world).effect == "struck"
+        assert kind(target="n2", duration=0.5).strike(world).effect == "over-budget"
+        assert PowerLoss(target="n2", duration=0.1).strike(world).effect == "over-budget"
+        world.advance(1.0)
+        later = kind(target="n2", duration=0.5).strike(world).effect
+        assert later == ("over-budget" if kind in (FsyncError, LostFsync, BitRot) else "struck")
+
+
 def test_all_kinds_are_drawn_written_and_read():
     cast, random = Cast(("n1", "n2"), ("leader",)), Random(1)
     drawn = [draw(random, cast) for _, draw in MIXES for _ in range(50)]
