@@ -1,6 +1,9 @@
 """How fast exploring finds the planted bugs, and how small it makes them: writes docs/track-record.md.
 
-    python benchmarks/track_record.py [--scenario civictrust] [--seeds 10] [--examples 1500] [--processes 2] [MUTANT ...]
+    python benchmarks/track_record.py [--scenario civictrust] [--seeds 10] [--examples 1500] [--processes 2] [--keep FOLDER] [MUTANT ...]
+
+With --keep, every hunt that has ended is written to that folder, and taken from there the next time: an interrupted command goes on where
+it was, and another version of the shrinker is measured without hunting again.  Delete the folder when anything else has changed.
 
 Per mutant and seed: the number of schedules until the first failure (at most `--examples`), seconds of CPU, and the number of actions
 after shrinking next to the mutant's minimal trigger.  Nothing depends on the machine but the seconds.  The unmutated system runs under
@@ -22,9 +25,12 @@ from rich.progress import Progress
 
 from killpoint.explore.campaign import search
 from killpoint.explore.catalog import find_scenario
+from killpoint.explore.generate import generate
 from killpoint.explore.shrink import shrink
 from killpoint.sim.codec import write_atomically
 from killpoint.sim.record import Record
+from killpoint.sim.scenario import Scenario
+from killpoint.sim.session import run
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "track-record.md"
 
@@ -40,12 +46,40 @@ class Hunt(msgspec.Struct):
     actions: int = 0
     overrides: int = 0
     shrink_runs: int = 0
+    examples: int = 0
 
 
-def hunt(reference: str, mutant: str | None, seed: int, examples: int) -> Hunt:
+def hunt(reference: str, mutant: str | None, seed: int, examples: int, keep: Path | None) -> Hunt:
     """Explore until the first failure, then shrink it."""
     scenario = find_scenario(reference)
-    result = Hunt(mutant, seed)
+    kept = keep / f"{mutant or 'unmutated'}-{seed}.json" if keep else None
+    result = before(kept, examples)
+    if result is None:
+        result, record = explored(scenario, mutant, seed, examples)
+        if kept:
+            write_atomically(kept, msgspec.json.encode(result).decode() + "\n")
+    else:
+        # The n-th schedule of a seed is always the same.
+        record = run(generate(scenario, seed, result.schedules - 1, mutant=mutant), scenario) if result.found else None
+    if record is not None:
+        shrunk = shrink(scenario, record)
+        result.actions = shrunk.actions
+        result.overrides = len(shrunk.schedule.overrides)
+        result.shrink_runs = shrunk.runs
+    return result
+
+
+def before(kept: Path | None, examples: int) -> Hunt | None:
+    """What this hunt came to when it was last done, if it was."""
+    if kept is None or not kept.exists():
+        return None
+    result = msgspec.json.decode(kept.read_bytes(), type=Hunt)
+    return result if result.examples == examples or (result.found and result.schedules <= examples) else None
+
+
+def explored(scenario: type[Scenario], mutant: str | None, seed: int, examples: int) -> tuple[Hunt, Record | None]:
+    """Explore until the first failure."""
+    result = Hunt(mutant, seed, examples=examples)
 
     def count(_number: int, _record: Record) -> None:
         result.schedules += 1
@@ -54,12 +88,8 @@ def hunt(reference: str, mutant: str | None, seed: int, examples: int) -> Hunt:
     record = search(scenario, seed=seed, examples=examples, mutant=mutant, each=count)
     result.seconds = time.process_time() - began
     if record is not None and record.failure is not None:
-        shrunk = shrink(scenario, record)
         result.found = record.failure.name
-        result.actions = shrunk.actions
-        result.overrides = len(shrunk.schedule.overrides)
-        result.shrink_runs = shrunk.runs
-    return result
+    return result, record
 
 
 def row(name: str, hunts: list[Hunt], minimal: int) -> str:
@@ -73,8 +103,8 @@ def row(name: str, hunts: list[Hunt], minimal: int) -> str:
     runs = max(hunt.shrink_runs for hunt in found)
     by = ", ".join(sorted({hunt.found for hunt in found}))
     return (
-        f"| `{name}` | {len(found)} of {len(hunts)} | {statistics.median(schedules):.0f} | {max(schedules)} "
-        f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} | {statistics.median(actions):.0f} (worst {max(actions)}) "
+        f"| `{name}` | {len(found)} of {len(hunts)} | {statistics.median(schedules):g} | {max(schedules)} "
+        f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} | {statistics.median(actions):g} (worst {max(actions)}) "
         f"| {minimal} | {runs} | {by} |"
     )
 
@@ -119,14 +149,18 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--examples", type=int, default=1500)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("mutants", nargs="*")
     options = parser.parse_args()
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     scenario = find_scenario(options.scenario)
     names: list[str | None] = [*(options.mutants or scenario.mutants), None]
     with ProcessPoolExecutor(options.processes) as pool, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("hunting", total=len(names) * options.seeds)
         futures = {
-            name: [pool.submit(hunt, options.scenario, name, seed, options.examples) for seed in range(options.seeds)] for name in names
+            name: [pool.submit(hunt, options.scenario, name, seed, options.examples, options.keep) for seed in range(options.seeds)]
+            for name in names
         }
         for pending in futures.values():
             for future in pending:

@@ -13,15 +13,17 @@ Passes, repeated until none makes progress:
    read, so this comes first and after every other pass.
 3. **pinning**: faults that did nothing go, and those that waited for a boundary are armed only just before they struck.
    Then **delta debugging of actions** (Zeller and Hildebrandt's ddmin, with complements only).
-4. **sketches**: small schedules drawn anew from what the run tells of itself.  Where every deletion moves everything that comes after,
+4. **earlier strikes**, where several are left: a fault waits for the earliest of the last boundaries before its strike at which the run
+   still fails, so that nothing happens in between that does not matter.
+5. **sketches**: small schedules drawn anew from what the run tells of itself.  Where every deletion moves everything that comes after,
    this gets by at once where ddmin is stuck.  The more actions are left, the more sketches are tried, up to all runs but a reserve.
-5. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
+6. **anchoring**: a fault that must strike within a fraction of a millisecond holds the times of everything before it in place.  Struck
    at a boundary instead (a kill point, the n-th send) it needs no noise and no exact times, so other actions can go.
-6. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
+7. **noise into overrides**: if some noise matters, the run with noise 0 and every decision it took as an override is the same run;
    then delta debugging of the overrides, which leaves "drop n1 -> n2 at 0.204 s".
-7. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
+8. **simpler actions**: settings and budget to their defaults, faults to simpler forms, boundaries to plain times or smaller ordinals,
    fewer clients, smaller numbers, shorter and rounder durations; a boundary to a plain time also where that lets another action go.
-8. **earlier and rounder times**, all together, then one by one.
+9. **earlier and rounder times**, all together, then one by one.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ SEVERAL = 10
 LONG, PROBES = 40, 60
 """With more actions than this probes are tried at once, and how many."""
 
-PATIENCE, RESERVE = 40, 80
+PATIENCE, RESERVE = 60, 80
 """How many sketches are tried per action that is left, and how many runs are kept for the passes after them."""
 
 
@@ -128,6 +130,7 @@ class Shrinker(Trials):
                 self._cut_tail()
                 self._pin()
                 self._delete_actions()
+                self._strike_earlier()
                 self._sketch()
                 self._quieten()
                 self._anchor()
@@ -252,6 +255,24 @@ class Shrinker(Trials):
                     return
                 if not noisy and self._drops_one(there, place):
                     return
+
+    def _strike_earlier(self) -> None:
+        """Let faults strike at the earliest of the last boundaries before their strike: what came in between did not matter.
+
+        What is left to happen is then what must, so that more of the sketches fail that leave an action out.
+        """
+        if len(self._now.actions) > SEVERAL:
+            return
+        for place in range(len(self._now.actions)):
+            action, strike = self._now.actions[place], self._strike(place)
+            if not isinstance(action, Inject) or action.boundary is None or strike is None:
+                continue
+            for crossing in reversed(self._crossed_before(place)):
+                if crossing.event == action.boundary.event:
+                    break
+                there = Inject(action.at, action.fault, msgspec.structs.replace(action.boundary, event=crossing.event, ordinal=1))
+                if action.boundary.host in (crossing.role, *strike.hosts) and self._try(self._with(place, there)):
+                    break
 
     def _release(self) -> None:
         """Let faults strike at plain times after all, where some other action can go with the boundary."""

@@ -10,6 +10,7 @@ situation, which kinds of fault there are.  The templates:
 - `one`: a fault alone in a situation in which one of its kind struck, `again`: that several times, the last one perhaps another.
 - `burst`: up to ten calls, with a fault or two among them.
 - `some`: most of the actions, or a handful of the last, at other times.
+- `less`: all but one or two, and perhaps a fault that strikes elsewhere or lasts longer.
 
 A sketch may be larger than what it is to replace.  Calls seldom hold each other in place, so those that do not matter are quickly gone.
 And it is short in time: hundreds of sketches take no longer than a few of the whole run.
@@ -117,7 +118,7 @@ def sketch(clues: Clues, scenario: type[Scenario], number: int) -> Schedule:
         templates += [] if count <= SEVERAL else ["train", "one", "again"]
     else:
         templates = ["some", "one", "some", "burst"]
-        templates += ["some", "burst"] if count <= SEVERAL else ["some", "one", "some", "again"]
+        templates += ["less", "less"] if count <= SEVERAL else ["one", "one", "some", "again"]
     if not clues.blows:
         templates = [template for template in templates if template not in ("one", "again")]
     return _drawn(clues, scenario, number, templates[number % len(templates)])
@@ -126,10 +127,10 @@ def sketch(clues: Clues, scenario: type[Scenario], number: int) -> Schedule:
 def _drawn(clues: Clues, scenario: type[Scenario], number: int, template: str) -> Schedule:
     random = Random(keyed_integer(clues.seed, template, number))
     draw = _Draw(clues, scenario, random)
-    templates = {"train": draw.train, "one": draw.one, "again": draw.again, "burst": draw.burst, "some": draw.some}
+    templates = {"less": draw.less, "train": draw.train, "one": draw.one, "again": draw.again, "burst": draw.burst, "some": draw.some}
     actions = templates[template]()
     settings = clues.schedule.settings
-    if random.random() < 0.5:
+    if random.random() < (0.5 if template in ("train", "burst") else 0.2):
         settings = {name: random.choice(list(values)) for name, values in scenario.settings.items()}
     noise = clues.schedule.noise
     if noise:
@@ -200,7 +201,7 @@ class _Draw:
         random = self._random
         actions = self._clues.schedule.actions
         blows = {repr(blow.action): blow for blow in self._clues.blows if blow.crossings and blow.action.boundary is None}
-        situated, lasting = random.choice([0.0, 0.5, 1.0]), random.random() < 0.2
+        situated, lasting = random.choice([0.0, 0.5, 1.0]), random.random() < 0.1
         chosen: list[Action] = []
         for place in self._places(len(actions)):
             blow = blows.get(repr(actions[place]))
@@ -212,11 +213,26 @@ class _Draw:
             return [moved(action, round(first + action.at - chosen[0].at, 4)) for action in chosen]
         return self._timed(chosen, first)
 
+    def less(self) -> list[Action]:
+        """All but one or two, and perhaps one of them another: it strikes elsewhere, or lasts longer or shorter."""
+        random = self._random
+        chosen = list(self._clues.schedule.actions)
+        for _ in range(random.choice([1, 1, 1, 2])):
+            if len(chosen) > 1:
+                del chosen[random.randrange(len(chosen))]
+        faults = [place for place, action in enumerate(chosen) if isinstance(action, Inject)]
+        if faults and random.random() < 0.6:
+            place = random.choice(faults)
+            action = chosen[place]
+            assert isinstance(action, Inject)
+            chosen[place] = self._lasting(action, 1.0) if random.random() < 0.5 else moved(self._situated(), action.at)
+        return chosen if random.random() < 0.3 else self._timed(chosen, self._early())
+
     def _places(self, count: int) -> list[int]:
         """All but a few, or a few of the last."""
         random = self._random
         if random.random() < (0.8 if count <= SEVERAL else 0.6):
-            less = random.choice([1, 1, 2, 3, count // 4, count // 2])
+            less = random.choice([1, 1, 1, 1, 2, 3, count // 4, count // 2])
             return sorted(random.sample(range(count), max(count - less, 1)))
         recent, size = random.choice([0.05, 0.5]), random.choice([1, 2, 2, 3, 3, 4, 5, 6])
         return sorted({max(0, count - 1 - int(random.expovariate(recent))) for _ in range(size)})
