@@ -28,7 +28,7 @@ from itertools import count
 
 from .noise import keyed_bytes
 
-__all__ = ["SECTOR", "DiskImage", "parse_keep"]
+__all__ = ["SECTOR", "DiskImage", "Inode", "parse_keep"]
 
 SECTOR = 512
 """Bytes; writes are atomic within one."""
@@ -37,18 +37,23 @@ SECTOR = 512
 _KEEP = re.compile(r"none|all|(prefix|subset):[0-9]{1,18}|units:([0-9]{1,18}(,[0-9]{1,18})*)?")
 
 
-class _Inode:
-    """One file: its two images and the writes between them, as (number, offset, data or None for a truncation to offset)."""
+class Inode:
+    """One file: its two images and the writes between them, as (number, offset, data or None for a truncation to offset).
 
-    __slots__ = ("cached", "durable", "pending")
+    `number` tells it from others of its disk; `modified` is for whoever keeps the time, in seconds since 1970.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("cached", "durable", "modified", "number", "pending")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.modified = 0.0
         self.cached = bytearray()
         self.durable = bytearray()
         self.pending: list[tuple[int, int, bytes | None]] = []
 
 
-_NameChange = tuple[int, dict[str, _Inode | None], frozenset[str]]
+_NameChange = tuple[int, dict[str, Inode | None], frozenset[str]]
 """Number, new bindings (None removes), and the directories it touches."""
 
 
@@ -56,28 +61,35 @@ class DiskImage:
     """The state of one disk.  Synchronous and pure of time: `SimDisk` in `machine.py` puts it behind the Host protocol."""
 
     def __init__(self) -> None:
-        self._names: dict[str, _Inode] = {}
-        self._durable_names: dict[str, _Inode] = {}
+        self._names: dict[str, Inode] = {}
+        self._durable_names: dict[str, Inode] = {}
         self._changes: list[_NameChange] = []
         self._numbers = count()
+        self.directories: dict[str, None] = {}
+        """Directories that were made, whether or not there is a file in them.  They are durable at once."""
 
-    def _file(self, path: str) -> _Inode:
+    def file(self, path: str) -> Inode:
+        """The file that a name is bound to.
+
+        Raises:
+            FileNotFoundError: none is.
+        """
         try:
             return self._names[path]
         except KeyError:
             raise FileNotFoundError(f"no file {path!r} on this disk") from None
 
-    def _rebind(self, bindings: dict[str, _Inode | None]) -> None:
+    def _rebind(self, bindings: dict[str, Inode | None]) -> None:
         _apply(self._names, bindings)
         self._changes.append((next(self._numbers), bindings, frozenset(map(_directory, bindings))))
 
     def read(self, path: str) -> bytes:
         """The cached content."""
-        return bytes(self._file(path).cached)
+        return bytes(self.file(path).cached)
 
     def size(self, path: str) -> int:
         """Bytes in the cached content."""
-        return len(self._file(path).cached)
+        return len(self.file(path).cached)
 
     def files(self) -> dict[str, int]:
         """Every name with the bytes in its cached content, sorted."""
@@ -86,10 +98,16 @@ class DiskImage:
     def write(self, path: str, offset: int | None, data: bytes) -> None:
         """Write at `offset`, or at the end if it is None; creates the file.  Writing nothing changes nothing else."""
         _check(path, offset or 0)
-        inode = self._names.get(path)
-        if inode is None:
-            inode = _Inode()
-            self._rebind({path: inode})
+        self.write_to(self.file(path) if path in self._names else self.create(path), offset, data)
+
+    def create(self, path: str) -> Inode:
+        """Bind a name to a new, empty file."""
+        inode = Inode(next(self._numbers))
+        self._rebind({path: inode})
+        return inode
+
+    def write_to(self, inode: Inode, offset: int | None, data: bytes) -> None:
+        """Write to a file, whatever its name is now."""
         if offset is None:
             offset = len(inode.cached)
         if data:
@@ -98,21 +116,27 @@ class DiskImage:
 
     def truncate(self, path: str, size: int) -> None:
         """Cut, or extend with zeros."""
-        inode = self._file(path)
         _check(path, size)
+        self.resize(self.file(path), size)
+
+    def resize(self, inode: Inode, size: int) -> None:
+        """Cut a file, or extend it with zeros, whatever its name is now."""
         _put(inode.cached, size, None)
         inode.pending.append((next(self._numbers), size, None))
 
     def fsync(self, path: str) -> None:
         """Make the content durable."""
-        inode = self._file(path)
+        self.sync(self.file(path))
+
+    def sync(self, inode: Inode) -> None:
+        """Make the content of a file durable, whatever its name is now."""
         for _, offset, data in inode.pending:
             _put(inode.durable, offset, data)
         inode.pending.clear()
 
     def forget(self, path: str) -> None:
         """Content that was to be made durable never will be, and the cache does not know: what Linux does if syncing fails."""
-        self._file(path).pending.clear()
+        self.file(path).pending.clear()
 
     def flip(self, place: int) -> tuple[str, int] | None:
         """Flip one bit, in both images of a file that has it: the `place`-th of all, counted around; where, as (path, bit)."""
@@ -139,21 +163,25 @@ class DiskImage:
 
     def rename(self, source: str, target: str) -> None:
         """Atomic: after a power loss either both names changed or neither."""
-        self._rebind({source: None, target: self._file(source)})
+        self._rebind({source: None, target: self.file(source)})
 
     def remove(self, path: str) -> None:
         """Remove the name; the content goes with it."""
-        self._file(path)
+        self.file(path)
         self._rebind({path: None})
 
     def exists(self, path: str) -> bool:
         """True if the name is bound."""
         return path in self._names
 
+    def is_directory(self, path: str) -> bool:
+        """True if it was made, or if there is a file somewhere below."""
+        return not path or path in self.directories or any(name.startswith(f"{path}/") for name in (*self._names, *self.directories))
+
     def list(self, path: str) -> Sequence[str]:
         """The names directly below a directory, sorted."""
         prefix = f"{path}/" if path else ""
-        below = (name[len(prefix) :] for name in self._names if name.startswith(prefix))
+        below = (name[len(prefix) :] for name in (*self._names, *self.directories) if name.startswith(prefix))
         return sorted({name.split("/", 1)[0] for name in below})
 
     @property
@@ -169,7 +197,7 @@ class DiskImage:
                 units.extend((number, part, "data") for part in range(len(_sectors(offset, data))))
         return sorted(units)
 
-    def _inodes(self) -> Sequence[_Inode]:
+    def _inodes(self) -> Sequence[Inode]:
         """Every file that a name, cached or durable, or a pending change of names refers to."""
         found = {id(inode): inode for inode in (*self._names.values(), *self._durable_names.values())}
         for _, bindings, _ in self._changes:
@@ -263,7 +291,7 @@ def _put(image: bytearray, offset: int, data: bytes | None) -> None:
         image[offset : offset + len(data)] = data
 
 
-def _apply(names: dict[str, _Inode], bindings: dict[str, _Inode | None]) -> None:
+def _apply(names: dict[str, Inode], bindings: dict[str, Inode | None]) -> None:
     for path, inode in bindings.items():
         if inode is None:
             names.pop(path, None)

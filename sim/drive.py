@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .capture import HostLogs, HostOutput, HostWarnings
 from .frames import is_program
+from .interpose.switch import Interposition
 from .trio_driver import TaskTrap, driving
 from .watchdog import Alarm, NeverYieldsError, watchdog
 
@@ -37,6 +38,7 @@ class Drive:
         self._out = HostOutput(world, "print", sys.stdout)
         self._err = HostOutput(world, "stderr", sys.stderr)
         self._warnings = HostWarnings(world)
+        self._interposition = Interposition(world)
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -54,6 +56,7 @@ class Drive:
         self._out.real, self._err.real = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._out, self._err
         self._warnings.__enter__()
+        self._interposition.__enter__()
         watchdog.watch(self._world)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
@@ -63,6 +66,7 @@ class Drive:
         alarm = watchdog.unwatch(self._world)
         if alarm is not None:
             self._blame(alarm)
+        self._interposition.__exit__()
         self._warnings.__exit__()
         sys.stdout, sys.stderr = self._out.real, self._err.real
         root = logging.getLogger()

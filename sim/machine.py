@@ -15,10 +15,10 @@ import os
 from binascii import crc32
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from errno import errorcode
+from errno import EIO, errorcode
 from math import inf
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import outcome
@@ -26,17 +26,21 @@ import trio
 from trio.lowlevel import Abort, Task, cancel_shielded_checkpoint, checkpoint, current_task, wait_task_rescheduled
 
 from ..properties.history import Value
+from .clock import MachineClock
 from .disk import DiskImage
 from .disk_trouble import DiskTroubles
 from .entropy import Entropy
+from .kernel.stack import Stack
 from .trio_driver import Engine, HostClock
+from .trio_sockets import hooks
 
 if TYPE_CHECKING:
+    from .interpose.files import HostFiles
     from .world import World
 
 __all__ = ["Armed", "Delivery", "Machine", "SimDisk", "SimHost", "UnknownHost"]
 
-PLAIN, REQUEST, REPLY = 0, 1, 2
+PLAIN, REQUEST, REPLY, SEGMENT = 0, 1, 2, 3
 
 
 class UnknownHost(LookupError):  # noqa: N818  # what resolvers call it
@@ -81,6 +85,12 @@ class Machine:
         self.spoiled = False
         """Whether a fault has taken from the disk what was, or seemed, durable."""
         self.entropy = Entropy(world, name)
+        self.clock = MachineClock(self)
+        self.last_uuid = 0
+        self.files: HostFiles | None = None
+        self.stack: Stack | None = None
+        self.powered = True
+        self.sockets = hooks(self)
         self.incarnation = 0
         self.handle: SimHost | None = None
         self.engine: Engine | None = None
@@ -120,7 +130,15 @@ class Machine:
                 raise TypeError(f"the program of {self.name}, {self.program!r}, must be an `async def`")
             await running
 
-        self.engine = Engine(main, HostClock(world))
+        self.powered = True
+        self.engine = Engine(main, HostClock(world, self.clock))
+        self.engine.equip(self.sockets)
+
+    def kernel(self) -> Stack:
+        """The network part of its operating system, from the first moment that it is needed."""
+        if self.stack is None:
+            self.stack = Stack(self)
+        return self.stack
 
     def arm(self, armed: Armed) -> None:
         """Let an action wait for a boundary of this machine."""
@@ -144,7 +162,7 @@ class Delivery(msgspec.Struct):
 
     sender: str
     to: str
-    body: Value
+    body: Any
     form: int
     request: int
     index: int
@@ -321,15 +339,24 @@ class SimDisk:
                 await trio.sleep(latency)
             else:
                 await checkpoint()
-        if machine.handle is host:
+        self._boundary(operation)
+        if machine.paused and machine.handle is host:
+            await cancel_shielded_checkpoint()
+        if machine.handle is not host:
+            await _never()
+        self._attempt(operation, path, data, offset)
+
+    def _boundary(self, operation: str) -> None:
+        machine = self._machine
+        if machine.handle is self._host:
             machine.disk_operations += 1
             machine.count(f"disk:{operation}")
             if machine.armed:
                 machine.world.cross(machine, "disk", f"disk:{operation}")
-                if machine.paused:
-                    await cancel_shielded_checkpoint()
-        if machine.handle is not host:
-            await _never()
+
+    def _attempt(self, operation: str, path: str, data: bytes, offset: int) -> None:
+        """The operation takes effect now, unless the disk fails."""
+        machine = self._machine
         failed = machine.disk_troubles.error(operation) if machine.disk_troubles else None
         name = "" if failed is None else errorcode[failed]
         machine.world.disk_operation(machine, operation, path, len(data), offset, crc32(data), name)
@@ -337,6 +364,22 @@ class SimDisk:
             if operation == "fsync" and self._image.exists(path):
                 self._image.forget(path)
             raise OSError(failed, os.strerror(failed), path)
+
+    def at_once(self, operation: str, path: str, data: bytes = b"", offset: int = 0) -> None:
+        """An operation of a program that does not await it: it takes no time, and what a dead program does fails.
+
+        Raises:
+            OSError: the disk fails, or the program is dead.
+        """
+        self._boundary(operation)
+        if self._machine.handle is not self._host:
+            raise OSError(EIO, "the program that does this is dead")
+        self._attempt(operation, path, data, offset)
+
+    @property
+    def lies(self) -> bool:
+        """True while what is synced is not made durable."""
+        return self._machine.disk_troubles.lies
 
     async def read(self, path: str) -> bytes:
         """The whole content."""
@@ -361,13 +404,13 @@ class SimDisk:
     async def fsync(self, path: str) -> None:
         """Make content durable."""
         await self._cross("fsync", path)
-        if not self._machine.disk_troubles.lies:
+        if not self.lies:
             self._image.fsync(path)
 
     async def fsync_directory(self, path: str = "") -> None:
         """Make names durable."""
         await self._cross("fsync_directory", path)
-        if not self._machine.disk_troubles.lies:
+        if not self.lies:
             self._image.fsync_directory(path)
 
     async def rename(self, source: str, target: str) -> None:

@@ -14,18 +14,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..properties.history import Value
-from .machine import Delivery, UnknownHost
+from .machine import SEGMENT, Delivery, UnknownHost
 from .payload import encode
 from .trouble import LinkTrouble, Trouble
 
 if TYPE_CHECKING:
+    from .kernel.segment import Segment
     from .machine import Machine
     from .world import World
 
 __all__ = ["LATENCY", "Network"]
 
-LATENCY = 0.001
-"""Base latency of every link, in seconds."""
+LATENCY, LOOPBACK = 0.001, 0.000_02
+"""Base latency of every link, and of what a host sends itself through sockets, in seconds."""
 
 Link = tuple[str, str]
 
@@ -106,6 +107,25 @@ class Network:
         message = Delivery(machine.name, to, body, form, request, index, now)
         if world.trace is not None:
             world.traced(index, "send", machine.name, None, {"to": to, "body": body, "boundary": machine.sends})
+        self._route(machine, target, message, len(payload))
+
+    def carry(self, machine: Machine, target: Machine, segment: Segment) -> None:
+        """Put a kernel's segment on its link."""
+        world = self._world
+        self.sent += 1
+        world.index = index = world.index + 1
+        world.note((1, world.now, machine.index, target.index, machine.sends, SEGMENT, segment.recorded()))
+        message = Delivery(machine.name, target.name, segment, SEGMENT, 0, index, world.now)
+        if world.trace is not None:
+            world.traced(index, "send", machine.name, None, {"to": target.name, "body": repr(segment), "boundary": machine.sends})
+        if machine is target:
+            world.schedule_delivery(world.now + LOOPBACK, machine.index, machine.sends, message, target)
+        else:
+            self._route(machine, target, message, segment.size)
+
+    def _route(self, machine: Machine, target: Machine, message: Delivery, size: int) -> None:
+        """Decide what becomes of a message."""
+        world, to, now = self._world, target.name, message.sent
         if self._cuts and (machine.name, to) in self._cuts:
             self._drop(message, "cut")
             return
@@ -129,10 +149,10 @@ class Network:
             return
         arrives = now + self.latency + fate.delay
         if troubled is not None:
-            arrives += troubled.lag(now, len(payload))
+            arrives += troubled.lag(now, size)
         world.schedule_delivery(arrives, machine.index, machine.sends, message, target)
         if fate.duplicate is not None:
-            copy = Delivery(machine.name, to, body, form, request, index, now)
+            copy = Delivery(machine.name, to, message.body, message.form, message.request, message.index, now)
             # Half a count later: unique, and after the message itself should both arrive at once.
             world.schedule_delivery(arrives + fate.duplicate, machine.index, machine.sends + 0.5, copy, target)
 
@@ -146,6 +166,9 @@ class Network:
     def hand_over(self, message: Delivery, target: Machine) -> None:
         """A message has reached its machine, which may be dead, or paused and take it later."""
         world = self._world
+        if message.form == SEGMENT:
+            self._segment(message, target)
+            return
         handle = target.handle
         if handle is None:
             self._drop(message, "dead")
@@ -168,10 +191,30 @@ class Network:
         if handle.arrive(message):
             world.run(target)
 
+    def _segment(self, message: Delivery, target: Machine) -> None:
+        """A segment has reached its machine, whose kernel takes it as long as there is power."""
+        world, segment = self._world, message.body
+        target.deliveries += 1
+        if target.armed and target.alive:
+            world.cross(target, "deliver")
+        if not target.powered:
+            self._drop(message, "dead")
+            return
+        self.delivered += 1
+        world.index = index = world.index + 1
+        world.note((2, world.now, message.index, target.index))
+        if world.trace is not None:
+            detail = {"sender": message.sender, "body": repr(segment), "sent": message.sent, "boundary": target.deliveries}
+            world.traced(index, "deliver", message.to, message.index, detail)
+        target.kernel().arrive(segment)
+
     def _drop(self, message: Delivery, why: str) -> None:
         world = self._world
         self.dropped += 1
         world.index = index = world.index + 1
         world.note((3, world.now, message.index, why))
         if world.trace is not None:
-            world.traced(index, "drop", message.to, message.index, {"sender": message.sender, "body": message.body, "why": why})
+            body = repr(message.body) if message.form == SEGMENT else message.body
+            world.traced(index, "drop", message.to, message.index, {"sender": message.sender, "body": body, "why": why})
+        if message.form == SEGMENT:
+            message.body.stack.lost(message.body)

@@ -12,8 +12,8 @@ A host that is killed is never sent to again: its frames stay where they are and
 host from *within* its own slice, the batch of runnable tasks that trio is working through is emptied; trio hands us that very
 list when it asks for the tasks to be shuffled, which is also where task order is decided.
 
-**Every private name of trio that Killpoint uses is used in this module and nowhere else**; `tests/sim/test_trio_driver.py` says
-which one moved when one does.  Checked against trio 0.35.
+**Every private name of trio that Killpoint uses is used here, in `trio_parts.py` or in `trio_sockets.py`, and nowhere else**;
+`tests/sim/test_trio_driver.py` says which one moved when one does.  Checked against trio 0.35.
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ import ctypes
 import sys
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from heapq import heappush
-from itertools import count
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 import outcome
 import sniffio
@@ -35,10 +33,11 @@ import trio
 from trio._core import _run, _thread_cache
 from trio._core._entry_queue import EntryQueue
 from trio._core._instrumentation import Instruments
-from trio._core._ki import KIManager
-from trio._core._run import GLOBAL_RUN_CONTEXT, Deadlines, Runner, Task, unrolled_run
+from trio._core._run import GLOBAL_RUN_CONTEXT, Runner, Task, unrolled_run
+from trio.lowlevel import RunVar
 
 from .frames import awaited, innermost
+from .trio_parts import NoIO, NoKI, OrderedDeadlines, ParkedWakeup, inline_threads
 from .watchdog import break_off
 
 __all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
@@ -53,16 +52,23 @@ class HasNow(Protocol):
     now: float
 
 
+class HasClock(Protocol):
+    """A machine's clock: how long its program has blocked in this slice, in seconds."""
+
+    blocked: float
+
+
 class HostClock(trio.abc.Clock):
     """A host's clock: reads the world's virtual time and remembers the next deadline that trio asked about.
 
     It is also what a runner holds of ours, so it keeps the runner's async generator hooks, until the host is buried.
     """
 
-    __slots__ = ("__weakref__", "deadline", "hooks", "world")
+    __slots__ = ("__weakref__", "clock", "deadline", "hooks", "world")
 
-    def __init__(self, world: HasNow) -> None:
+    def __init__(self, world: HasNow, clock: HasClock) -> None:
         self.world = world
+        self.clock = clock
         self.deadline = inf
         self.hooks: tuple[_Hook | None, _Hook | None] = (None, None)
 
@@ -71,97 +77,12 @@ class HostClock(trio.abc.Clock):
 
     def current_time(self) -> float:
         """Virtual seconds since the world began."""
-        return self.world.now
+        return self.world.now + self.clock.blocked
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Seconds until a deadline; keeps it for the driver, which needs the instant and not the difference."""
         self.deadline = deadline
         return deadline - self.world.now
-
-
-class _NoIO:
-    """An I/O manager without I/O."""
-
-    def __getattr__(self, name: str) -> object:
-        """Whatever trio's public functions ask an I/O manager for."""
-        raise RuntimeError(f"{name}: a simulated host has no real descriptors; it has host.send, host.receive and host.disk")
-
-    def process_events(self, events: object) -> None:
-        pass
-
-    def force_wakeup(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _NoKI(KIManager):
-    """Control-C belongs to whoever drives the world, never to a host."""
-
-    def install(self, deliver_cb: object, restrict_keyboard_interrupt_to_checkpoints: bool) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _ParkedWakeup:
-    """Stands in for the socket pair by which other threads wake a trio loop: here it wakes the entry-queue task directly."""
-
-    def __init__(self) -> None:
-        self.parked: Task | None = None
-        self.rung = False
-
-    async def wait_woken(self) -> None:
-        if not self.rung:
-            self.parked = trio.lowlevel.current_task()
-
-            def abort(_: object) -> trio.lowlevel.Abort:
-                self.parked = None
-                return trio.lowlevel.Abort.SUCCEEDED
-
-            await trio.lowlevel.wait_task_rescheduled(abort)
-        self.rung = False
-
-    def wakeup_thread_and_signal_safe(self) -> None:
-        if self.parked is not None:
-            task, self.parked = self.parked, None
-            self.runner.reschedule(task, outcome.Value(None))
-        else:
-            self.rung = True
-
-    runner: Runner
-
-    def wakeup_on_signals(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _NoThreads:
-    """Takes the place of trio's cache of threads: what a thread does, and when it is done, no schedule decides."""
-
-    def start_thread_soon(self, *_: object) -> None:
-        raise RuntimeError("a simulated host has no threads, nor what trio needs them for: real files, names, processes")
-
-
-_no_threads = _NoThreads()
-
-
-class _OrderedDeadlines(Deadlines):
-    """trio breaks ties between deadlines by memory address; this breaks them by order of arrival."""
-
-    __slots__ = ("_arrival",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._arrival = count()
-
-    def add(self, deadline: float, cancel_scope: trio.CancelScope) -> None:
-        heappush(self._heap, (deadline, next(self._arrival), cancel_scope))
-        self._active += 1
 
 
 class TaskTrap:
@@ -202,16 +123,16 @@ class Engine:
     __slots__ = ("_generator", "_idle_at", "_runner", "clock", "finished", "held", "poisoned", "started")
 
     def __init__(self, program: Callable[[], Awaitable[None]], clock: HostClock) -> None:
-        wakeup = _ParkedWakeup()
+        wakeup = ParkedWakeup()
         self._runner = wakeup.runner = Runner(
             clock=clock,
             instruments=Instruments([]),
-            io_manager=_NoIO(),  # type: ignore[arg-type]  # the null object has what the loop uses
+            io_manager=NoIO(),  # type: ignore[arg-type]  # the null object has what the loop uses
             system_context=contextvars.Context(),
-            ki_manager=_NoKI(),
+            ki_manager=NoKI(),
             strict_exception_groups=True,
             entry_queue=EntryQueue(wakeup=wakeup),  # type: ignore[arg-type]
-            deadlines=_OrderedDeadlines(),
+            deadlines=OrderedDeadlines(),
         )
         self.clock = clock
         self.finished = False
@@ -271,6 +192,10 @@ class Engine:
                 return timeout
         busy = f"the host went {_MAX_TICKS:,} times round its event loop at one moment of virtual time"
         raise LivelockError(f"{busy}: a sleep or a message must come between")
+
+    def equip(self, hooks: Mapping[RunVar[Any], Any]) -> None:
+        """Set variables of this run."""
+        self._runner._locals.update(hooks)
 
     def next_deadline(self) -> float:
         """When the next slice is due, in the host's seconds: at once, at a deadline, or when it was idle for long enough."""
@@ -434,7 +359,7 @@ class driving:  # noqa: N801  # a context manager, read as a verb
         sys.set_asyncgen_hooks(_generators.firstiter, _generators.finalizer)
         sniffio.thread_local.name = "trio"
         _run._r = self._trap  # type: ignore[assignment]  # it has the one method that is called
-        _thread_cache.THREAD_CACHE = _no_threads  # type: ignore[assignment]  # it has the one method that is called
+        _thread_cache.THREAD_CACHE = inline_threads  # type: ignore[assignment]  # it has the one method that is called
         _run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # Final, and meant to be switched
 
     def __exit__(self, *_: object) -> None:

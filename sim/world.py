@@ -9,8 +9,9 @@ kind  event               source                                   sequence numb
 0     an action           (applied from outside, before all else)
 1     a fault ends        the action's place in the schedule       how many it has caused so far
 2     a message arrives   its sender                               the sender's count of sends
-3     a host wakes        the host                                 -
-4     somebody looks      (from outside; changes nothing)          -
+3     a kernel's timer    the host                                 how many its world has set so far
+4     a host wakes        the host                                 -
+5     somebody looks      (from outside; changes nothing)          -
 ====  ==================  =======================================  =============================
 
 Processing an event runs a **slice** of at most one host: everything in it that is runnable, until it waits for time or messages
@@ -22,17 +23,16 @@ What happens is written down by `Chronicle`; who is meant, and what strikes at w
 
 from __future__ import annotations
 
-import atexit
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from ..properties.history import Value
 from .aim import Aim
+from .burial import bury, open_worlds
 from .digest import BLOCK
 from .drive import Drive
 from .machine import Delivery, Machine
@@ -41,7 +41,8 @@ from .noise import NoiseSource
 from .payload import encode
 from .schedule import Noise
 from .striking import end as end_fault
-from .trio_driver import Batch, Engine, LivelockError, TaskTrap
+from .task_order import arrange
+from .trio_driver import Engine, LivelockError, TaskTrap
 from .watchdog import NeverYieldsError, watchdog
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["World"]
 
-FAULT_ENDS, ARRIVAL, WAKE, LOOK = 1, 2, 3, 4
+FAULT_ENDS, ARRIVAL, TIMER, WAKE, LOOK = 1, 2, 3, 4, 5
 
 MAX_EVENTS = 3_000_000
 """A run with more events than this is stopped: something floods."""
@@ -90,10 +91,11 @@ class World(Aim):
         self.slices = 0
         self._heap: list[Entry] = []
         self._dead: list[tuple[Machine, Engine]] = []
-        self._trap = TaskTrap(self._order_tasks)
+        self._trap = TaskTrap(partial(arrange, self))
         self.drive = Drive(self, self._trap)
         self._ends = 0
         self._looks = 0
+        self._timers = 0
         self._at_calm: list[Callable[[], None]] = []
         self.scenario: Scenario | None = None
         self.on_death: Callable[[Machine], None] = lambda _machine: None
@@ -105,7 +107,7 @@ class World(Aim):
                 if name in self.machines:
                     raise ValueError(f"two hosts are called {name!r}: names are addresses and must differ")
                 self.machines[name] = Machine(self, name, len(self.machines), role, program)
-        _open_worlds.add(self)
+        open_worlds.add(self)
 
     def boot(self) -> None:
         """Start every host; their programs run once time is let pass."""
@@ -190,6 +192,11 @@ class World(Aim):
         """A message will arrive."""
         heappush(self._heap, (time, ARRIVAL, source, sequence, self._arrive, (message, target)))
 
+    def schedule_timer(self, time: float, machine: Machine, call: Callable[[], None]) -> None:
+        """A kernel has something to do later."""
+        self._timers += 1
+        heappush(self._heap, (time, TIMER, machine.index, self._timers, self._end, call))
+
     def schedule_end(self, time: float, action: int, end: Callable[[], None]) -> None:
         """A fault will end."""
         self._ends += 1
@@ -270,11 +277,35 @@ class World(Aim):
             raise self.failed
         if engine.poisoned or machine.engine is not engine:
             return
+        if machine.clock.blocked:
+            self._stand_still(machine)
         machine.deadline = deadline
         if engine.finished:
             self._exited(machine, engine.error())
         elif deadline < machine.wake_at:
             self._wake(machine, deadline)
+
+    def block(self, machine: Machine, seconds: float) -> None:
+        """A program blocks, as in `time.sleep`: until then its machine does nothing else."""
+        machine.clock.blocked += seconds
+
+    def exit_now(self, machine: Machine, status: int) -> None:
+        """A program has ended its process on the spot."""
+        if machine.alive:
+            self.crash(machine, "Exit", f"the program called os._exit({status})", "", ())
+            self._stop(machine)
+
+    def _stand_still(self, machine: Machine) -> None:
+        """What a slice has blocked for passes after it."""
+        seconds, machine.clock.blocked = machine.clock.blocked, 0.0
+        incarnation = machine.incarnation
+        if not machine.paused:
+            machine.paused = True
+            self.schedule_timer(self.now + seconds, machine, lambda: self._go_on(machine, incarnation))
+
+    def _go_on(self, machine: Machine, incarnation: int) -> None:
+        if machine.incarnation == incarnation and machine.alive:
+            self.resume(machine)
 
     def _broken(self, machine: Machine, engine: Engine, error: BaseException) -> None:
         """A slice did not end by itself: the host spins, was broken off or interrupted, or its program damaged its event loop."""
@@ -313,18 +344,6 @@ class World(Aim):
         self.note((4, self.now, machine.index))
         self.run(machine)
 
-    def _order_tasks(self, batch: Batch) -> None:
-        """Arrange a batch of runnable tasks; trio takes them from the end."""
-        machine = self.running
-        if machine is None:
-            return
-        machine.batches += 1
-        order = self.noise.tasks(machine.name, machine.incarnation, machine.batches, len(batch))
-        self.note((5, machine.index, len(batch), order))
-        if order is not None:
-            oldest_first = batch[::-1]
-            batch[:] = [oldest_first[place] for place in reversed(order)]
-
     # -- life and death ---------------------------------------------------------------------------
 
     def _boot(self, machine: Machine) -> None:
@@ -345,6 +364,8 @@ class World(Aim):
             kept = f"kept {survived} of {pending} units not yet synced"
         kind = "kill" if keep is None else "power-loss"
         self._emit(kind, machine.name, cause, {"mode": "process" if keep is None else "power", "kept": kept})
+        if keep is not None:
+            machine.powered, machine.stack = False, None
         self._stop(machine)
         return kept
 
@@ -357,6 +378,8 @@ class World(Aim):
         machine.held.clear()
         machine.wake_ticket += 1
         machine.wake_at = inf
+        if machine.stack is not None:
+            machine.stack.process_killed()
         if self.running is machine:
             engine.poison(self._trap)
         self._dead.append((machine, engine))
@@ -388,6 +411,8 @@ class World(Aim):
                 self._wake(machine, max(self.now, machine.engine.next_deadline()))
 
     def _exited(self, machine: Machine, error: BaseException | None) -> None:
+        if machine.stack is not None:
+            machine.stack.process_ended()
         if error is None:
             self._emit("exit", machine.name, None, {})
         else:
@@ -412,36 +437,10 @@ class World(Aim):
                 machine.engine = machine.handle = None
         self._heap.clear()
         dead, self._dead = self._dead, []
-        if dead:
-            with self.drive:
-                for machine, engine in dead:
-                    self._bury(machine, engine)
-
-    def _bury(self, machine: Machine, engine: Engine) -> None:
-        # While it is the running one, what clean-up code prints is that of a dead host, which is nobody's.
-        self.running = machine
-        self.slices += 1
-        try:
-            engine.bury()
-        except NeverYieldsError:
-            pass  # it came too late to be caught where it belonged
-        finally:
-            self.running = None
-        if watchdog.alarmed:
-            self.drive.check()
+        bury(self, dead)
 
     def __del__(self) -> None:
         # A world that is merely dropped is buried before its programs are freed, so that what they then do is fenced and silent.
         # The collector finalises older objects first, and a world is older than its programs.
         if self._dead or any(machine.engine is not None for machine in self.machines.values()):
             self.bury()
-
-
-_open_worlds: WeakSet[World] = WeakSet()
-
-
-@atexit.register
-def _bury_all() -> None:
-    """Worlds that are still open when the interpreter ends are buried while there still is an interpreter."""
-    for world in list(_open_worlds):
-        world.bury()

@@ -2,7 +2,6 @@
 
 import gc
 import inspect
-import os
 import signal
 import subprocess
 import sys
@@ -286,12 +285,12 @@ def interrupts(where):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.sleep_forever)
                 await trio.sleep(0.1)
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
                 for _ in range(1000):
                     pass
         else:
             await trio.sleep(0.1)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             for _ in range(1000):
                 pass
 

@@ -1,4 +1,4 @@
-"""The one module that knows trio from the inside: a canary for every private name, and everything is put back."""
+"""The three modules that know trio from the inside: a canary for every private name, and everything is put back."""
 
 import ast
 import asyncio
@@ -17,12 +17,15 @@ import pytest
 import sniffio
 import trio
 from sim_worlds import gossip, idle, open_world
+from trio import _socket
 from trio._core import _asyncgens, _entry_queue, _instrumentation, _ki, _run, _thread_cache
 
 import killpoint.sim.trio_driver as driver
+from killpoint.sim import trio_parts as parts
+from killpoint.sim import trio_sockets as sockets
 
-SOURCE = Path(driver.__file__)
-PROJECT = SOURCE.resolve().parent.parent
+SOURCES = [Path(module.__file__) for module in (driver, parts, sockets)]
+PROJECT = SOURCES[0].resolve().parent.parent
 
 
 def a_run():
@@ -68,6 +71,7 @@ CANARIES = {
     "what a Runner has": lambda: has(
         a_runner(),
         *("tasks", "runq", "reschedule", "waiting_for_idle", "deadlines", "asyncgens", "main_task_outcome", "system_context"),
+        "_locals",
     ),
     "Runner.runq, a deque, and Runner.tasks, a set": lambda: (
         has(a_runner().runq, "extend", "clear") or has(a_runner().tasks, "clear", "add")
@@ -95,10 +99,21 @@ CANARIES = {
         or takes(_thread_cache.THREAD_CACHE.start_thread_soon, "fn", "deliver", "name")
         or ([] if "THREAD_CACHE" in _thread_cache.start_thread_soon.__code__.co_names else ["start_thread_soon"])
     ),
+    "_socket._resolver and _socket._socket_factory, the variables of its two hooks": lambda: [
+        name for name in ("_resolver", "_socket_factory") if not isinstance(getattr(_socket, name), trio.lowlevel.RunVar)
+    ],
+    "_socket._SocketType, which does all it does through _nonblocking_helper": lambda: (
+        has(_socket._SocketType, "_nonblocking_helper", "_resolve_address_nocp")
+        or takes(_socket._SocketType._nonblocking_helper, "wait_fn", "fn")
+        or [name for name in ("_sock", "_did_shutdown_SHUT_WR") if name not in _socket._SocketType.__init__.__code__.co_names]
+    ),
+    "_socket.from_stdlib_socket": lambda: has(_socket, "from_stdlib_socket"),
     "sniffio.thread_local.name": lambda: has(sniffio.thread_local, "name"),
 }
 
 CHECKED = {
+    *("_socket", "_resolver", "_socket_factory", "_SocketType", "_nonblocking_helper", "_sock", "_did_shutdown_SHUT_WR"),
+    *("_locals", "RunVar"),
     *("_thread_cache", "_run", "_asyncgens", "_entry_queue", "_instrumentation", "_ki", "_core"),
     *("GLOBAL_RUN_CONTEXT", "Runner", "unrolled_run", "Task", "Deadlines", "EntryQueue", "KIManager", "Instruments"),
     *("_r", "_ALLOW_DETERMINISTIC_SCHEDULING", "_counter", "_schedule_points", "_children", "_heap", "_active"),
@@ -112,13 +127,13 @@ def test_canary_of_what_is_used_of_trio(name):
     except (AttributeError, TypeError, LookupError) as error:
         missing = [str(error)]
     moved = f"trio {trio.__version__} has moved {name}: {missing}"
-    assert not missing, f"{moved}; adapt sim/trio_driver.py and the range in pyproject.toml"
+    assert not missing, f"{moved}; adapt sim/trio_*.py and the range in pyproject.toml"
 
 
 def test_the_canary_covers_every_private_name_that_the_driver_uses():
     used = set()
     ours = set()
-    for node in ast.walk(ast.parse(SOURCE.read_text())):
+    for node in (node for source in SOURCES for node in ast.walk(ast.parse(source.read_text()))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("trio."):
             used |= {part for part in node.module.split(".") if part.startswith("_")}
             used |= {alias.name for alias in node.names}
@@ -135,7 +150,8 @@ def test_no_other_module_reaches_into_trio():
     sources = {path.resolve() for folder in folders for path in (PROJECT / folder).rglob("*.py")}
     assert len(sources) > 20
     reaches = re.compile(r"\btrio\._core|\b(from|import) trio\._")
-    assert [path.name for path in sorted(sources) if reaches.search(path.read_text())] == ["trio_driver.py"]
+    reaching = [path.name for path in sorted(sources) if reaches.search(path.read_text())]
+    assert reaching == ["trio_driver.py", "trio_parts.py", "trio_sockets.py"]
 
 
 def test_a_batch_is_shown_as_the_live_list_that_trio_pops_from_the_end():

@@ -1,6 +1,6 @@
-"""Draws from the global random generator."""
+"""Draws from OpenSSL's generator, which seeds itself."""
 
-import random
+import ssl
 from typing import ClassVar
 
 from killpoint import Client, Host, Scenario, operation
@@ -9,11 +9,11 @@ from killpoint import Client, Host, Scenario, operation
 async def serve(host: Host) -> None:
     while True:
         message = await host.receive()
-        message.reply(random.randrange(10**9))
+        message.reply(ssl.RAND_bytes(8))
 
 
 class UnseededRandom(Scenario):
-    """The answer is drawn from `random`."""
+    """The answer is drawn from `ssl`."""
 
     hosts: ClassVar = {"n1": serve}
 
