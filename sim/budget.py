@@ -17,14 +17,15 @@ __all__ = ["affords", "impaired"]
 
 
 def impaired(world: World) -> frozenset[str]:
-    """The system hosts that are down, paused, cut off from a majority of the system in either direction, or whose disk is in trouble."""
+    """The system hosts that are down, paused, starved, cut off from a majority of the system in either direction, or whose disk is
+    in trouble."""
     majority = len(world.system) // 2 + 1
     cut = world.network.is_cut
     found = set()
     for name in world.system:
         machine = world.machines[name]
         reach = sum(peer == name or not (cut(name, peer) or cut(peer, name)) for peer in world.system)
-        if not machine.alive or machine.paused or machine.spoiled or machine.disk_troubles or reach < majority:
+        if not machine.alive or machine.paused or machine.spoiled or machine.slow or machine.disk_troubles or reach < majority:
             found.add(name)
     return frozenset(found)
 

@@ -6,16 +6,17 @@ survive is over budget and does nothing; that is decided at the moment of striki
 cannot make an illegal pair out of two legal faults.
 
 `kills()`, `partitions()`, ... are **mixes**: how a generator draws faults of a kind (`mix.py`).  Mixes are joined with `|`.  Kinds that
-trouble messages stand in `packets.py`, those of disks in `disk_faults.py`.
+trouble messages stand in `packets.py`, those of disks in `disk_faults.py`, of clocks in `clock_faults.py`, partitions in
+`partition_faults.py`, and what befalls a process or its machine besides dying in `process_faults.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
 from .budget import affords
+from .clock_faults import ClockDrift, ClockFreeze, ClockJump, ClockSkew, ClockStrobe, clocks
 from .disk import parse_keep
 from .disk_faults import (
     BitRot,
@@ -34,6 +35,8 @@ from .disk_faults import (
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, downtime_of, duration_of, target_of
 from .packets import Delay, Duplicate, Hold, Loss, Reorder, Throttle, delays, duplicates, holds, losses, packets, reorderings, throttles
+from .partition_faults import Flap, Partition, Swizzle, flaps, partitions, shapes, swizzles
+from .process_faults import DiskLoss, DiskSwap, OutOfMemory, SlowCpu, disk_losses, disk_swaps, memory_shortages, slow_cpus
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -43,6 +46,9 @@ __all__ = ["Cast", "CompromiseKey", "Delay", "Duplicate", "Fault", "FaultMix", "
 __all__ += ["Pause", "PowerLoss", "Reorder", "Throttle", "delays", "duplicates", "holds", "key_compromise", "kills", "losses"]
 __all__ += ["BitRot", "DiskFull", "FsyncError", "LostFsync", "ReadError", "SlowDisk", "WriteError"]
 __all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "slow_disks"]
+__all__ += ["ClockDrift", "ClockFreeze", "ClockJump", "ClockSkew", "ClockStrobe", "clocks"]
+__all__ += ["DiskLoss", "DiskSwap", "Flap", "OutOfMemory", "SlowCpu", "Swizzle"]
+__all__ += ["disk_losses", "disk_swaps", "flaps", "memory_shortages", "shapes", "slow_cpus", "swizzles"]
 __all__ += ["packets", "partitions", "pauses", "power_losses", "reorderings", "throttles"]
 
 _NOTHING = FaultOutcome("nothing")
@@ -123,53 +129,6 @@ def _resume(world: World, machine: Machine, incarnation: int) -> None:
         world.resume(machine)
 
 
-class Partition(Fault, frozen=True):
-    """The network between some hosts and the rest drops everything (a switch dies, a firewall rule, a cable).
-
-    `shape` says which links: `isolate` cuts the target off from all other system hosts; `inbound` and `outbound` cut only what
-    it hears or only what it says (a one-way partition); `halves` splits the system in two, the target in the smaller part with
-    the hosts that follow it in order of declaration.  Clients still reach every host.  All safety properties may be asserted;
-    progress on the side of a majority.
-    """
-
-    target: str
-    shape: str = "isolate"
-
-    def __post_init__(self) -> None:
-        if self.shape not in ("isolate", "inbound", "outbound", "halves"):
-            raise ValueError(f"{self.shape!r} is no shape of a partition: isolate, inbound, outbound or halves")
-
-    def strike(self, world: World) -> FaultOutcome:
-        """Cut the links for `duration` seconds."""
-        machine = world.resolve(self.target)
-        if machine is None or machine.name not in world.system:
-            return _NOTHING
-        inside = self._inside(world.system, machine.name)
-        outside = [name for name in world.system if name not in inside]
-        inward = [(b, a) for a in inside for b in outside]
-        outward = [(a, b) for a in inside for b in outside]
-        links = {"inbound": inward, "outbound": outward}.get(self.shape, inward + outward)
-        if all(world.network.is_cut(*link) for link in links):
-            return _NOTHING
-        if not affords(world, inside):
-            return _OVER_BUDGET
-        world.network.cut(links)
-        cut = world.incident("cut", None, world.strike_index, links=tuple(links), inside=tuple(inside))
-        world.end_later(self.duration, lambda: _heal(world, links, cut))
-        return FaultOutcome("struck", tuple(inside))
-
-    def _inside(self, system: Sequence[str], name: str) -> list[str]:
-        """The smaller side."""
-        size = (len(system) - 1) // 2 if self.shape == "halves" else 1
-        first = system.index(name)
-        return [system[(first + step) % len(system)] for step in range(max(size, 1))]
-
-
-def _heal(world: World, links: list[tuple[str, str]], cause: int) -> None:
-    world.network.heal(links)
-    world.incident("heal", None, cause, links=tuple(links))
-
-
 class CompromiseKey(Fault, frozen=True):
     """Somebody else has a copy of a private key, and uses it from now on; `duration` is how long it takes to be noticed.
 
@@ -211,16 +170,6 @@ def power_losses() -> FaultMix:
 def pauses() -> FaultMix:
     """Processes stop for a while."""
     return FaultMix([("pause", lambda random, cast: Pause(target=target_of(random, cast), duration=duration_of(random)))])
-
-
-def partitions() -> FaultMix:
-    """Partitions of all shapes."""
-
-    def draw(random: Random, cast: Cast) -> Fault:
-        shape = random.choice(["isolate", "isolate", "inbound", "outbound", "halves"])
-        return Partition(target=target_of(random, cast), shape=shape, duration=duration_of(random))
-
-    return FaultMix([("partition", draw)])
 
 
 def key_compromise() -> FaultMix:

@@ -84,6 +84,8 @@ class Machine:
         self.disk_troubles = DiskTroubles()
         self.spoiled = False
         """Whether a fault has taken from the disk what was, or seemed, durable."""
+        self.slow = 0.0
+        """Seconds that it stands still after each slice."""
         self.entropy = Entropy(world, name)
         self.clock = MachineClock(self)
         self.last_uuid = 0

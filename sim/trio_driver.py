@@ -53,9 +53,9 @@ class HasNow(Protocol):
 
 
 class HasClock(Protocol):
-    """A machine's clock: how long its program has blocked in this slice, in seconds."""
+    """A machine's clock: how many seconds it is ahead of the world."""
 
-    blocked: float
+    ahead: float
 
 
 class HostClock(trio.abc.Clock):
@@ -76,13 +76,13 @@ class HostClock(trio.abc.Clock):
         """Nothing to start: virtual time runs by itself."""
 
     def current_time(self) -> float:
-        """Virtual seconds since the world began."""
-        return self.world.now + self.clock.blocked
+        """Seconds since the world began, as the machine counts them."""
+        return self.world.now + self.clock.ahead
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Seconds until a deadline; keeps it for the driver, which needs the instant and not the difference."""
         self.deadline = deadline
-        return deadline - self.world.now
+        return deadline - self.world.now - self.clock.ahead
 
 
 class TaskTrap:
@@ -116,7 +116,7 @@ class LivelockError(Exception):
 class Engine:
     """One host's trio runner.
 
-    `slice()` runs it until nothing is runnable and returns the next deadline (virtual seconds, `inf` if there is none).
+    `slice()` runs it until nothing is runnable and returns the next deadline (the host's seconds, `inf` if there is none).
     `finished` is true once the main task has returned; then `result()` returns or raises what it did.
     """
 
@@ -178,7 +178,7 @@ class Engine:
         if self.held:
             return inf
         if runner.waiting_for_idle:
-            self._idle_at = self.clock.world.now + timeout
+            self._idle_at = self.clock.current_time() + timeout
             return min(self.clock.deadline, self._idle_at)
         return self.clock.deadline
 

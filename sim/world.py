@@ -262,6 +262,8 @@ class World(Aim):
             self._wake(machine, self.now)
             return
         engine = machine.engine
+        if machine.clock.drifts:
+            machine.clock.update()
         self.running = machine
         self.slices += 1
         try:
@@ -277,8 +279,10 @@ class World(Aim):
             raise self.failed
         if engine.poisoned or machine.engine is not engine:
             return
-        if machine.clock.blocked:
+        if machine.clock.blocked or machine.slow:
             self._stand_still(machine)
+        if not machine.clock.true:
+            deadline = machine.clock.in_world(deadline)
         machine.deadline = deadline
         if engine.finished:
             self._exited(machine, engine.error())
@@ -287,7 +291,14 @@ class World(Aim):
 
     def block(self, machine: Machine, seconds: float) -> None:
         """A program blocks, as in `time.sleep`: until then its machine does nothing else."""
-        machine.clock.blocked += seconds
+        machine.clock.block(seconds)
+
+    def drift(self, machine: Machine, rate: float) -> None:
+        """A machine's clocks run at another rate from now on: when it is to be woken is another moment."""
+        machine.clock.run_at(rate)
+        if machine.engine is not None and not machine.paused and self.running is not machine:
+            machine.deadline = max(self.now, machine.clock.in_world(machine.engine.next_deadline()))
+            self._wake(machine, machine.deadline)
 
     def exit_now(self, machine: Machine, status: int) -> None:
         """A program has ended its process on the spot."""
@@ -297,7 +308,7 @@ class World(Aim):
 
     def _stand_still(self, machine: Machine) -> None:
         """What a slice has blocked for passes after it."""
-        seconds, machine.clock.blocked = machine.clock.blocked, 0.0
+        seconds = machine.clock.unblock() + machine.slow
         incarnation = machine.incarnation
         if not machine.paused:
             machine.paused = True
@@ -337,7 +348,7 @@ class World(Aim):
             return
         if machine.deadline > self.now:
             # The deadline has moved since this wake-up was planned, or something else is due; asking costs, so only now.
-            deadline = engine.next_deadline()
+            deadline = machine.clock.in_world(engine.next_deadline())
             if deadline > self.now:
                 self._wake(machine, deadline)
                 return
@@ -408,7 +419,7 @@ class World(Aim):
                 while machine.held and not machine.paused:
                     self.network.hand_over(machine.held.popleft(), machine)
             if machine.engine is not None:
-                self._wake(machine, max(self.now, machine.engine.next_deadline()))
+                self._wake(machine, max(self.now, machine.clock.in_world(machine.engine.next_deadline())))
 
     def _exited(self, machine: Machine, error: BaseException | None) -> None:
         if machine.stack is not None:
