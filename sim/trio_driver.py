@@ -32,12 +32,11 @@ import sniffio
 import trio
 from trio._core import _run, _thread_cache
 from trio._core._entry_queue import EntryQueue
-from trio._core._instrumentation import Instruments
 from trio._core._run import GLOBAL_RUN_CONTEXT, Runner, Task, unrolled_run
 from trio.lowlevel import RunVar
 
 from .frames import awaited, innermost
-from .trio_parts import NoIO, NoKI, OrderedDeadlines, ParkedWakeup, inline_threads
+from .trio_parts import FewInstruments, NoIO, NoKI, OrderedDeadlines, ParkedWakeup, inline_threads
 from .watchdog import break_off
 
 __all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
@@ -126,7 +125,7 @@ class Engine:
         wakeup = ParkedWakeup()
         self._runner = wakeup.runner = Runner(
             clock=clock,
-            instruments=Instruments([]),
+            instruments=FewInstruments(),  # type: ignore[arg-type]  # it has the methods of trio's
             io_manager=NoIO(),  # type: ignore[arg-type]  # the null object has what the loop uses
             system_context=contextvars.Context(),
             ki_manager=NoKI(),
@@ -208,6 +207,10 @@ class Engine:
     def reschedule(self, task: Task, value: outcome.Outcome[object]) -> None:
         """Make a parked task of this host runnable."""
         self._runner.reschedule(task, value)
+
+    def alone(self, trap: TaskTrap) -> bool:
+        """From within a slice of this host: true if no other task of it is runnable, so that to yield would change nothing."""
+        return not (trap.batch or self._runner.runq or self.held or self.poisoned)
 
     def suspend(self, trap: TaskTrap) -> None:
         """Stop for now, from within a slice of this host: the other runnable tasks wait for the next slice."""

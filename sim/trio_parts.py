@@ -8,10 +8,11 @@ from itertools import count
 
 import outcome
 import trio
+from trio._core._instrumentation import Instruments
 from trio._core._ki import KIManager
 from trio._core._run import Deadlines, Runner, Task
 
-__all__ = ["NoIO", "NoKI", "OrderedDeadlines", "ParkedWakeup", "inline_threads"]
+__all__ = ["FewInstruments", "NoIO", "NoKI", "OrderedDeadlines", "ParkedWakeup", "inline_threads"]
 
 
 class NoIO:
@@ -50,6 +51,14 @@ class NoIO:
 
     def close(self) -> None:
         """Nothing was opened."""
+
+
+class FewInstruments(dict[str, dict[trio.abc.Instrument, None]]):
+    """trio's instruments in a plain dictionary: the loop asks ten times per tick whether there are any."""
+
+    add_instrument = Instruments.add_instrument
+    remove_instrument = Instruments.remove_instrument
+    call = Instruments.call
 
 
 class NoKI(KIManager):

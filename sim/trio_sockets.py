@@ -21,6 +21,10 @@ from .kernel.socket import SimSocket
 if TYPE_CHECKING:
     from .machine import Machine
 
+checkpoint_if_cancelled = trio.lowlevel.checkpoint_if_cancelled
+cancel_shielded_checkpoint = trio.lowlevel.cancel_shielded_checkpoint
+_STREAM = stdlib.SOCK_STREAM
+
 __all__ = ["MODULES", "TrioSocket", "hooks", "make"]
 
 MODULES = (trio.socket, trio_socket)
@@ -41,13 +45,13 @@ class TrioSocket(_SocketType):
         """As trio's own, with the simulated socket's method of the same name."""
         sock = self._sock
         operation = getattr(sock, fn.__name__)
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await checkpoint_if_cancelled()
         try:
             result = operation(*args, **kwargs)
         except BlockingIOError:
             pass
         else:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+            await cancel_shielded_checkpoint()
             return result
         while True:
             await wait_fn(sock)
@@ -59,20 +63,30 @@ class TrioSocket(_SocketType):
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         """Receive at most `buflen` bytes."""
         sock = self._sock
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            data = sock.recv(buflen, flags)
-        except BlockingIOError:
-            pass
-        else:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+        if sock.type != _STREAM:
+            return await self._nonblocking_helper(trio.lowlevel.wait_readable, SimSocket.recv, buflen, flags)  # type: ignore[no-any-return]
+        await checkpoint_if_cancelled()
+        data = sock.receive_now(buflen, flags)
+        if data is not None:
+            await sock.pass_by()
             return data
-        while True:
+        while data is None:
             await sock.wait("read")
-            try:
-                return sock.recv(buflen, flags)
-            except BlockingIOError:
-                pass
+            data = sock.receive_now(buflen, flags)
+        return data
+
+    async def send(self, data: Any, flags: int = 0, /) -> int:  # noqa: ARG002  # no flag of Linux changes anything here
+        """Send as much as there is room for, at least something."""
+        sock = self._sock
+        await checkpoint_if_cancelled()
+        sent = sock.send_now(data)
+        if sent is not None:
+            await sock.pass_by()
+            return sent
+        while sent is None:
+            await sock.wait("write")
+            sent = sock.send_now(data)
+        return sent
 
     async def accept(self) -> tuple[TrioSocket, Any]:
         """The next connection."""

@@ -91,8 +91,8 @@ class World(Aim):
         self.slices = 0
         self._heap: list[Entry] = []
         self._dead: list[tuple[Machine, Engine]] = []
-        self._trap = TaskTrap(partial(arrange, self))
-        self.drive = Drive(self, self._trap)
+        self.trap = TaskTrap(partial(arrange, self))
+        self.drive = Drive(self, self.trap)
         self._ends = 0
         self._looks = 0
         self._timers = 0
@@ -392,7 +392,7 @@ class World(Aim):
         if machine.stack is not None:
             machine.stack.process_killed()
         if self.running is machine:
-            engine.poison(self._trap)
+            engine.poison(self.trap)
         self._dead.append((machine, engine))
         self.on_death(machine)
 
@@ -407,7 +407,7 @@ class World(Aim):
         """Stop a host as SIGSTOP does: messages wait, time passes."""
         machine.paused = True
         if self.running is machine and machine.engine is not None:
-            machine.engine.suspend(self._trap)
+            machine.engine.suspend(self.trap)
         self._emit("pause", machine.name, cause, {})
 
     def resume(self, machine: Machine, cause: int | None = None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from errno import EBADF, EDESTADDRREQ, EINPROGRESS, EINVAL, EISCONN, EMSGSIZE, ENOTCONN, EOPNOTSUPP
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
-from trio.lowlevel import checkpoint
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint
 
 from .address import ANYWHERE, Endpoint, parse, shown
 from .options import Options
@@ -30,6 +30,7 @@ __all__ = ["Bytes", "SimSocket"]
 Bytes: TypeAlias = bytes | bytearray | memoryview
 
 LARGEST_DATAGRAM = 65_507
+_PEEK = int(stdlib.MSG_PEEK)
 _SHUT_READ, _SHUT_WRITE = (stdlib.SHUT_RD, stdlib.SHUT_RDWR), (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 
 
@@ -259,8 +260,14 @@ class SimSocket:
             if self.peer is None:
                 self._raise(EDESTADDRREQ)
             return self._send_to(bytes(data), self.peer)
-        connection = self._connected()
-        return connection.send(bytes(data))
+        return self._connected().send(bytes(data))
+
+    def send_now(self, data: Bytes) -> int | None:
+        """Send on a connection as much as there is room for; None if there is none."""
+        try:
+            return self.send(data)
+        except BlockingIOError:
+            return None
 
     def sendall(self, data: Bytes, flags: int = 0) -> None:
         """Send all of it if there is room."""
@@ -294,10 +301,18 @@ class SimSocket:
         """At most `size` bytes; none at the end."""
         if self.type == stdlib.SOCK_DGRAM:
             return self.recvfrom(size, flags)[0]
-        connection = self._connected()
-        if self._deaf:
-            return b""
-        return connection.receive(size, peek=bool(flags & stdlib.MSG_PEEK))
+        data = self.receive_now(size, flags)
+        if data is None:
+            raise BlockingIOError
+        return data
+
+    def receive_now(self, size: int, flags: int = 0) -> bytes | None:
+        """What has arrived on a connection, at most `size` bytes; none at the end, None if nothing has."""
+        if self._descriptor == -1 or self.fenced or self._connection is None:
+            self._connected()
+        connection = self._connection
+        assert connection is not None
+        return b"" if self._deaf else connection.receive(size, peek=flags & _PEEK != 0)
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, tuple[Any, ...] | None]:
         """The same, with whom it is from."""
@@ -307,7 +322,7 @@ class SimSocket:
         self._raise_pending()
         if not self._datagrams:
             self._would_block()
-        source, data = self._datagrams[0] if flags & stdlib.MSG_PEEK else self._datagrams.popleft()
+        source, data = self._datagrams[0] if flags & _PEEK else self._datagrams.popleft()
         return data[:size], shown(source, self.family)
 
     def recv_into(self, buffer: Bytes, nbytes: int = 0, flags: int = 0) -> int:
@@ -371,6 +386,13 @@ class SimSocket:
     def writable(self) -> bool:
         """True if sending, or learning how a connection attempt ended, would not wait."""
         return self._connection is None or self._connection.writable
+
+    async def pass_by(self) -> None:
+        """A checkpoint that cannot be cancelled: others run, if there are any."""
+        machine = self._machine
+        engine = machine.engine
+        if engine is None or machine.handle is not self._handle or not engine.alone(machine.world.trap):
+            await cancel_shielded_checkpoint()
 
     async def wait(self, direction: str) -> None:
         """Wait until the socket is ready, in one direction: "read" or "write"; see `Waiting`."""

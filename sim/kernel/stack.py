@@ -123,10 +123,10 @@ class Stack:
         here, there = self.machine.name, machine.name
         return machine.powered and not self.network.is_cut(here, there) and not self.network.is_cut(there, here)
 
-    def transmit(self, segment: Segment, *, boundary: bool = False) -> None:
-        """Put a segment on its link; what a program sends is a boundary."""
+    def transmit(self, segment: Segment, target: Machine | None = None, *, boundary: bool = False) -> None:
+        """Put a segment on its link to a machine, by default the one that has its address; what a program sends is a boundary."""
         machine = self.machine
-        if not self.powered:
+        if machine.stack is not self:
             return
         machine.sends += 1
         segment.sent = self.world.now
@@ -135,8 +135,9 @@ class Stack:
             self.world.cross(machine, "send")
             if machine.handle is not handle:
                 return
-        target = machine_at(self.world, machine, segment.target[0])
-        assert target is not None, "checked when the connection was made"
+        if target is None:
+            target = machine_at(self.world, machine, segment.target[0])
+            assert target is not None, "checked before something is sent there"
         self.network.carry(machine, target, segment)
 
     def arrive(self, segment: Segment) -> None:

@@ -20,7 +20,7 @@ from errno import ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT
 from math import inf
 from typing import TYPE_CHECKING
 
-from .address import Endpoint
+from .address import Endpoint, machine_at
 from .segment import DATA, FIN, RST, SYN, SYN_ACK, Segment
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Connection:
     """One end of a connection, as its kernel keeps it; `socket` is None before it is accepted and after it was closed."""
 
     __slots__ = (
-        "_ahead", "_blocked", "_known", "buffer", "capacity", "closed", "consumed", "ended", "error", "expected",
+        "_ahead", "_blocked", "_known", "_target", "buffer", "capacity", "closed", "consumed", "ended", "error", "expected",
         "finished", "heard", "idle", "local", "opened", "other", "remote", "reset", "secret", "sent", "socket", "stack",
         "user_timeout", "watch",
     )  # fmt: skip
@@ -71,6 +71,9 @@ class Connection:
         self.watch = 0
         self._ahead: dict[int, Segment] = {}
         self._known = 0
+        target = machine_at(stack.world, stack.machine, remote[0])
+        assert target is not None, "checked before the connection is made"
+        self._target = target
         self._blocked = False
 
     # -- what programs do -------------------------------------------------------------------------
@@ -126,21 +129,18 @@ class Connection:
                     self.other.secret = True
             segment = Segment(DATA, self.local, self.remote, self.stack, self.sent, data, 0, self.secret)
             self.sent += len(data)
-            self.stack.transmit(segment, boundary=True)
+            self.stack.transmit(segment, self._target, boundary=True)
         return len(data)
 
-    def receive(self, size: int, *, peek: bool = False) -> bytes:
-        """At most `size` bytes of what has arrived; none at the end.
+    def receive(self, size: int, *, peek: bool = False) -> bytes | None:
+        """At most `size` bytes of what has arrived; none at the end, None if nothing has arrived.
 
         Raises:
-            BlockingIOError: nothing has arrived.
             ConnectionResetError: the peer reset the connection.
         """
         if not self.buffer:
             self.raise_error()
-            if self.ended or self.reset:
-                return b""
-            raise BlockingIOError
+            return b"" if self.ended or self.reset else None
         data = bytes(self.buffer[:size])
         if not peek:
             del self.buffer[:size]
@@ -210,6 +210,11 @@ class Connection:
         if segment.sequence < self.expected or self.ended:
             return
         ahead = self._ahead
+        if not ahead and segment.sequence == self.expected and segment.kind == DATA:
+            self.buffer += segment.data
+            self.expected += len(segment.data)
+            self._wake(writers=False)
+            return
         ahead.setdefault(segment.sequence, segment)
         while (following := ahead.pop(self.expected, None)) is not None:
             if following.kind == FIN:
@@ -309,7 +314,7 @@ class Connection:
             self.socket.wake(readers=True, writers=writers)
 
     def _transmit(self, segment: Segment) -> None:
-        self.stack.transmit(segment)
+        self.stack.transmit(segment, self._target)
 
 
 class Listener:

@@ -46,10 +46,13 @@ class Waiting:
         tasks, engine, machine = self._tasks, self._machine.engine, self._machine
         if engine is None or not tasks:
             return
-        woken = [tasks.pop(name) for name, wanted in (("read", readers), ("write", writers)) if wanted and name in tasks]
-        for task in woken:
-            engine.reschedule(task, Value(None))
-        if woken and machine.world.running is not machine:
+        reader = tasks.pop("read", None) if readers else None
+        writer = tasks.pop("write", None) if writers else None
+        if reader is not None:
+            engine.reschedule(reader, Value(None))
+        if writer is not None:
+            engine.reschedule(writer, Value(None))
+        if (reader or writer) is not None and machine.world.running is not machine:
             machine.world.run(machine)
 
     def interrupt(self) -> None:
