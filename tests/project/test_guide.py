@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 
 
-EXAMPLE, BUG, FIX, OUTAGE, GROWS, FIFO, JOBS, _TEST, PLANTED = blocks("python")
+EXAMPLE, BUG, FIX, SERVICE, OUTAGE, GROWS, FIFO, JOBS, _TEST, PLANTED = blocks("python")
 
 
 @pytest.fixture
@@ -64,6 +64,23 @@ def test_the_bug_of_the_example_is_found_and_comes_out_small(tmp_path: Path, mon
 
 def test_the_fix_of_the_example_removes_it(corrected: type[Scenario]) -> None:
     assert search(corrected, seed=0, examples=100) is None
+
+
+def test_a_service_that_knows_nothing_of_killpoint_is_killed_in_the_middle_of_a_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = pasted(tmp_path, monkeypatch, SERVICE)
+    record = search(store, seed=0, examples=100)
+    assert record is not None
+    small = shrink(store, record).record
+    assert small.failure is not None
+    assert small.failure.signature == ("NoCrash", "crash:JSONDecodeError")
+    put, kill = small.schedule.actions
+    assert isinstance(put, Call)
+    assert put.operation == "put"
+    assert isinstance(kill, Inject)
+    assert kill.boundary is not None
+    assert kill.boundary.event in ("disk:write", "disk")
 
 
 MIX = "faults.kills() | faults.power_losses()"
