@@ -98,9 +98,7 @@ def _make_stale(operations: list[Operation]) -> list[Operation]:
     """The last read but a few returns what a read halfway through returned."""
     reads = [place for place, one in enumerate(operations) if one.function in ("read", "get") and one.ok]
     late = reads[-max(1, len(reads) // 20)]
-    then = next(
-        operations[place] for place in reads[len(reads) // 2 :] if operations[place].argument == operations[late].argument
-    )
+    then = next(operations[place] for place in reads[len(reads) // 2 :] if operations[place].argument == operations[late].argument)
     changed = operations[late]
     operations[late] = Operation(
         changed.id, changed.process, changed.function, changed.argument, changed.outcome, then.result, None,
@@ -133,8 +131,6 @@ def cases() -> Iterator[tuple[str, Specification, list[Operation], bool]]:
             yield f"register c5 n{size} 5 % crashed {kind} 5 values", Register(), few, False
             few = saturated("cas", 5, size, 4, values=5, crashed=0.05, stale=stale)
             yield f"cas c5 n{size} 5 % crashed {kind} 5 values", CasRegister(), few, False
-
-
 
 
 def main(names: list[str]) -> None:

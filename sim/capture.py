@@ -140,4 +140,3 @@ def _let_go(frame: FrameType | None) -> tuple[str, bool]:
             return f"{code.co_filename}:{frame.f_lineno} in {code.co_name}", thrown_away
         frame = frame.f_back
     return "", False
-

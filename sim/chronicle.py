@@ -114,9 +114,7 @@ class Chronicle:
             self.traced(index, "observe", machine.name, None, values)
         self.record(Observe(index, self.now, machine.name, machine.incarnation, values))
 
-    def disk_operation(
-        self, machine: Machine, operation: str, path: str, size: int, offset: int, checksum: int, failed: str
-    ) -> None:
+    def disk_operation(self, machine: Machine, operation: str, path: str, size: int, offset: int, checksum: int, failed: str) -> None:
         """A disk operation takes effect, or fails with an error of that name."""
         index = self.next_index()
         self.note((6, self.now, machine.index, f"{operation} {failed}" if failed else operation, path, size, offset, checksum))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, duration_of, target_of
+from .pace import drift
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -130,8 +131,8 @@ class ClockDrift(_Clock, frozen=True):
 
     def disturb(self, world: World, machine: Machine) -> None:
         """Run at the other rate for `duration`; of several drifts the last one counts."""
-        world.drift(machine, self.rate)
-        world.end_later(self.duration, lambda: world.drift(machine, 1.0))
+        drift(world, machine, self.rate)
+        world.end_later(self.duration, lambda: drift(world, machine, 1.0))
 
 
 def _set(machine: Machine, seconds: float) -> None:
@@ -157,10 +158,10 @@ def clocks() -> FaultMix:
     def freeze(random: Random, cast: Cast) -> Fault:
         return ClockFreeze(target=target_of(random, cast), duration=duration_of(random))
 
-    def drift(random: Random, cast: Cast) -> Fault:
+    def drifting(random: Random, cast: Cast) -> Fault:
         rate = random.choice([0.5, 0.8, 0.9, 0.99, 1.01, 1.1, 1.25, 2.0])
         return ClockDrift(target=target_of(random, cast), rate=rate, duration=duration_of(random))
 
     return FaultMix(
-        [("clock-skew", skew), ("clock-jump", jump), ("clock-strobe", strobe), ("clock-freeze", freeze), ("clock-drift", drift)]
+        [("clock-skew", skew), ("clock-jump", jump), ("clock-strobe", strobe), ("clock-freeze", freeze), ("clock-drift", drifting)]
     )

@@ -78,9 +78,7 @@ class NoiseSource:
         a, b, c, d = _WORDS.unpack(blake2b(name.encode(), digest_size=32, key=self._key).digest())
         return a * _UNIT, b * _UNIT, c * _UNIT, d * _UNIT
 
-    def message(
-        self, sender: str, to: str, incarnation: int, time: float, ordinal: int, base: float, noise: Noise
-    ) -> MessageNoise:
+    def message(self, sender: str, to: str, incarnation: int, time: float, ordinal: int, base: float, noise: Noise) -> MessageNoise:
         """What happens to one message on a link whose base latency is `base` seconds, with so much noise there."""
         if self._messages:
             told = self._messages.get(("message", sender, to, incarnation, time, ordinal))

@@ -33,10 +33,7 @@ def encode(body: Value, sender: str, to: str) -> bytes:
         TypeError: it is, or holds, something mutable, or something that has no canonical form.
     """
     if not _immutable(body):
-        raise TypeError(
-            f"the message from {sender} to {to} holds something that could change after it was sent: {body!r}; "
-            f"send {_FIT}"
-        )
+        raise TypeError(f"the message from {sender} to {to} holds something that could change after it was sent: {body!r}; send {_FIT}")
     try:
         return _encode(body)
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:

@@ -38,6 +38,7 @@ from .drive import Drive
 from .machine import Delivery, Machine
 from .network import Network
 from .noise import NoiseSource
+from .pace import stand_still
 from .payload import encode
 from .schedule import Noise
 from .striking import end as end_fault
@@ -259,7 +260,7 @@ class World(Aim):
             return
         if self.running is not None:
             # Within another host's slice, as when a fault at its boundary resumes this one: as soon as that slice is over.
-            self._wake(machine, self.now)
+            self.wake(machine, self.now)
             return
         engine = machine.engine
         if machine.clock.drifts:
@@ -280,43 +281,20 @@ class World(Aim):
         if engine.poisoned or machine.engine is not engine:
             return
         if machine.clock.blocked or machine.slow:
-            self._stand_still(machine)
+            stand_still(self, machine)
         if not machine.clock.true:
             deadline = machine.clock.in_world(deadline)
         machine.deadline = deadline
         if engine.finished:
             self._exited(machine, engine.error())
         elif deadline < machine.wake_at:
-            self._wake(machine, deadline)
-
-    def block(self, machine: Machine, seconds: float) -> None:
-        """A program blocks, as in `time.sleep`: until then its machine does nothing else."""
-        machine.clock.block(seconds)
-
-    def drift(self, machine: Machine, rate: float) -> None:
-        """A machine's clocks run at another rate from now on: when it is to be woken is another moment."""
-        machine.clock.run_at(rate)
-        if machine.engine is not None and not machine.paused and self.running is not machine:
-            machine.deadline = max(self.now, machine.clock.in_world(machine.engine.next_deadline()))
-            self._wake(machine, machine.deadline)
+            self.wake(machine, deadline)
 
     def exit_now(self, machine: Machine, status: int) -> None:
         """A program has ended its process on the spot."""
         if machine.alive:
             self.crash(machine, "Exit", f"the program called os._exit({status})", "", ())
             self._stop(machine)
-
-    def _stand_still(self, machine: Machine) -> None:
-        """What a slice has blocked for passes after it."""
-        seconds = machine.clock.unblock() + machine.slow
-        incarnation = machine.incarnation
-        if not machine.paused:
-            machine.paused = True
-            self.schedule_timer(self.now + seconds, machine, lambda: self._go_on(machine, incarnation))
-
-    def _go_on(self, machine: Machine, incarnation: int) -> None:
-        if machine.incarnation == incarnation and machine.alive:
-            self.resume(machine)
 
     def _broken(self, machine: Machine, engine: Engine, error: BaseException) -> None:
         """A slice did not end by itself: the host spins, was broken off or interrupted, or its program damaged its event loop."""
@@ -332,7 +310,8 @@ class World(Aim):
         if machine.engine is engine:
             self._stop(machine)
 
-    def _wake(self, machine: Machine, deadline: float) -> None:
+    def wake(self, machine: Machine, deadline: float) -> None:
+        """Plan the next slice of a host."""
         machine.wake_at = deadline
         machine.wake_ticket += 1
         if deadline < inf:
@@ -350,7 +329,7 @@ class World(Aim):
             # The deadline has moved since this wake-up was planned, or something else is due; asking costs, so only now.
             deadline = machine.clock.in_world(engine.next_deadline())
             if deadline > self.now:
-                self._wake(machine, deadline)
+                self.wake(machine, deadline)
                 return
         self.note((4, self.now, machine.index))
         self.run(machine)
@@ -360,7 +339,7 @@ class World(Aim):
     def _boot(self, machine: Machine) -> None:
         machine.boot()
         self._emit("start", machine.name, None, {"incarnation": machine.incarnation})
-        self._wake(machine, self.now)
+        self.wake(machine, self.now)
 
     def kill(self, machine: Machine, *, keep: str | None = None, cause: int | None = None) -> str:
         """Stop a host for ever where it stands.
@@ -401,7 +380,7 @@ class World(Aim):
         if not machine.alive:
             machine.boot()
             self._emit("restart", machine.name, cause, {"incarnation": machine.incarnation})
-            self._wake(machine, self.now)
+            self.wake(machine, self.now)
 
     def pause(self, machine: Machine, cause: int | None = None) -> None:
         """Stop a host as SIGSTOP does: messages wait, time passes."""
@@ -419,7 +398,7 @@ class World(Aim):
                 while machine.held and not machine.paused:
                     self.network.hand_over(machine.held.popleft(), machine)
             if machine.engine is not None:
-                self._wake(machine, max(self.now, machine.clock.in_world(machine.engine.next_deadline())))
+                self.wake(machine, max(self.now, machine.clock.in_world(machine.engine.next_deadline())))
 
     def _exited(self, machine: Machine, error: BaseException | None) -> None:
         if machine.stack is not None:

@@ -67,12 +67,16 @@ class HostFiles:
     """What a program of a host has open, and what it can ask of its disk."""
 
     def __init__(self, machine: Machine) -> None:
-        assert machine.handle is not None
+        if machine.handle is None:
+            raise OSError(errno.EIO, "the program that does this is dead")
         self.machine = machine
         self.handle = machine.handle
         self.image = machine.disk
         self.open: dict[int, HostFile] = {}
         self.directories: dict[int, str] = {}
+        self.locks: dict[str, Any] = {}
+        self.memories: dict[str, Any] = {}
+        """Locks and shared memory of databases, for the connections of one process, by file."""
         self._next = FIRST_DESCRIPTOR
 
     def descriptor(self) -> int:
@@ -142,6 +146,11 @@ class HostFile(io.RawIOBase):
                 self.truncate(0)
         self._descriptor = files.descriptor()
         files.open[self._descriptor] = self
+
+    @property
+    def alive(self) -> bool:
+        """True while the program lives that opened the file."""
+        return self._files.handle is self._files.machine.handle
 
     def readable(self) -> bool:
         """As `io.RawIOBase.readable`."""

@@ -39,7 +39,7 @@ def _sleep(machine: Machine, _module: Any, arguments: tuple[Any, ...], _keywords
     (seconds,) = arguments
     if not isinstance(seconds, int | float) or not seconds >= 0:
         return real(*arguments)  # which says what is wrong
-    machine.world.block(machine, float(seconds))
+    machine.clock.block(float(seconds))
     return None
 
 

@@ -18,6 +18,7 @@ from trio.lowlevel import cancel_shielded_checkpoint, checkpoint
 
 from .address import ANYWHERE, Endpoint, parse, shown
 from .options import Options
+from .ports import covers
 from .stack import DATAGRAM_BUFFER
 from .tcp import Connection, Listener
 from .waiting import Waiting
@@ -122,24 +123,6 @@ class SimSocket:
             self.options.apply(connection)
             if connection.opened:
                 self._stack.keep_alive(connection)
-
-    def conflicts(self, other: SimSocket, address: str, port: int) -> bool:
-        """True if another socket has what this one wants to bind to."""
-        if other is self or other.bound is None or not other.claims or other.type != self.type or other.bound[1] != port:
-            return False
-        if self.options.reuse_port and other.options.reuse_port:
-            return False
-        if self.options.reuse_address and other.options.reuse_address and other._listener is None:
-            return False
-        one, two = (address, self), (other.bound[0], other)
-        return one[0] == two[0] or self._covers(*one, two[0]) or self._covers(*two, one[0])
-
-    @staticmethod
-    def _covers(address: str, socket: SimSocket, what: str) -> bool:
-        """True if a socket that is bound to an address also gets what comes for another."""
-        if address not in ANYWHERE:
-            return False
-        return (":" in address) == (":" in what) or (address == "::" and not socket.options.v6_only)
 
     # -- connections ------------------------------------------------------------------------------
 
@@ -358,7 +341,7 @@ class SimSocket:
     def takes(self, address: str, source: Endpoint) -> bool:
         """True if a datagram for an address is for this socket."""
         assert self.bound is not None
-        return (self.peer is None or self.peer == source) and (self.bound[0] == address or self._covers(self.bound[0], self, address))
+        return (self.peer is None or self.peer == source) and (self.bound[0] == address or covers(self.bound[0], self.options, address))
 
     def datagram(self, source: Endpoint, data: bytes) -> None:
         """A datagram has come in; it is dropped if too many wait."""
@@ -372,6 +355,11 @@ class SimSocket:
         self.wake(readers=True, writers=True)
 
     # -- waiting ----------------------------------------------------------------------------------
+
+    @property
+    def listening(self) -> bool:
+        """True once it accepts connections."""
+        return self._listener is not None
 
     @property
     def readable(self) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .address import ANYWHERE, Endpoint, addresses_of, is_loopback, machine_at, source_for
+from .ports import conflict
 from .segment import DATA, DATAGRAM, FIN, RST, SYN, SYN_ACK, UNREACHABLE, Segment
 from .tcp import Connection, Listener
 
@@ -66,7 +67,7 @@ class Stack:
             OSError: another socket has it.
         """
         if port:
-            if any(socket.conflicts(other, address, port) for other in self.sockets.values()):
+            if any(conflict(socket, other, address, port) for other in self.sockets.values()):
                 self.raise_error(EADDRINUSE)
             return port
         for _ in range(FIRST_EPHEMERAL, LAST_EPHEMERAL):

@@ -107,7 +107,7 @@ def test_every_kind_has_a_name_of_its_own():
     ("make", "sentence"),
     [
         (lambda: PowerLoss(target="n1", keep="half"), "'half' does not say what a power loss keeps"),
-        (lambda: Partition(target="n1", shape="round"), "'round' is no shape of a partition: isolate, inbound, outbound or halves"),
+        (lambda: Partition(target="n1", shape="round"), "'round' is no shape of a partition: isolate, inbound, outbound, halves, bridge"),
     ],
 )
 def test_faults_that_cannot_be_are_refused(make, sentence):
