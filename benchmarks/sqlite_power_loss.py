@@ -30,23 +30,16 @@ from killpoint.sim.world import World
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "sqlite.md"
 
-SAFE, WHOLE, UNSAFE = "loses nothing", "may lose, never corrupt", "may lose and corrupt"
+SAFE, WHOLE, RARELY, UNSAFE = "loses nothing", "may lose, never corrupt", "may rarely corrupt", "may lose and corrupt"
 DOCUMENTED = {
-    ("DELETE", "EXTRA"): SAFE,
-    ("DELETE", "FULL"): WHOLE,
-    ("DELETE", "OFF"): UNSAFE,
-    ("TRUNCATE", "EXTRA"): SAFE,
-    ("TRUNCATE", "FULL"): SAFE,
-    ("TRUNCATE", "OFF"): UNSAFE,
-    ("PERSIST", "EXTRA"): SAFE,
-    ("PERSIST", "FULL"): SAFE,
-    ("PERSIST", "OFF"): UNSAFE,
-    ("WAL", "EXTRA"): SAFE,
-    ("WAL", "FULL"): SAFE,
-    ("WAL", "NORMAL"): WHOLE,
-    ("WAL", "OFF"): UNSAFE,
-    ("MEMORY", "FULL"): UNSAFE,
-    ("OFF", "FULL"): UNSAFE,
+    **dict.fromkeys([("DELETE", "EXTRA"), ("TRUNCATE", "EXTRA"), ("PERSIST", "EXTRA"), ("WAL", "EXTRA")], SAFE),
+    **dict.fromkeys([("TRUNCATE", "FULL"), ("PERSIST", "FULL"), ("WAL", "FULL")], SAFE),
+    **dict.fromkeys([("DELETE", "FULL"), ("WAL", "NORMAL")], WHOLE),
+    **dict.fromkeys([("DELETE", "NORMAL"), ("TRUNCATE", "NORMAL"), ("PERSIST", "NORMAL")], RARELY),
+    **dict.fromkeys([("DELETE", "OFF"), ("TRUNCATE", "OFF"), ("PERSIST", "OFF"), ("WAL", "OFF")], UNSAFE),
+    **dict.fromkeys(
+        [(journal, synchronous) for journal in ("MEMORY", "OFF") for synchronous in ("EXTRA", "FULL", "NORMAL", "OFF")], UNSAFE
+    ),
 }
 """What sqlite.org says of each (pragma.html#pragma_synchronous, howtocorrupt.html, wal.html)."""
 
@@ -131,6 +124,8 @@ def holds(said: str, count: Count) -> bool:
     """True if a mode did what is documented; of what is unsafe that it was caught."""
     if said == SAFE:
         return not count.lost and not count.corrupt
+    if said == RARELY:
+        return True
     if said == WHOLE:
         return count.lost > 0 and not count.corrupt
     return count.lost + count.corrupt > 0
