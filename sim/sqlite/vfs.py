@@ -16,7 +16,7 @@ import apsw
 
 from ..disk import SECTOR
 from ..interpose import running
-from ..interpose.files import HostFile, files_of, name_of
+from ..interpose.files import HostFile, files_of, name_of, temporary_folder
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -200,7 +200,7 @@ class SimVFS(apsw.VFS):
         machine = running_machine()
         path = name if name is None or isinstance(name, str) else name.filename()
         if path is None:
-            path = f"/tmp/sqlite-{machine.entropy.getrandbits(40):010x}"  # noqa: S108  # on a simulated disk
+            path = f"{temporary_folder(machine)}/sqlite-{machine.entropy.getrandbits(40):010x}"
         if flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
             _seed_by_the_host()
         flags[1] = flags[0]
