@@ -42,12 +42,14 @@ from ..sim.scenario import Scenario, ScenarioError
 from ..sim.session import Session, run
 from ..sim.validation import validated
 from .catalog import reference_to
+from .determinism import check_determinism
+from .divergence import divergence_lines
 from .finding import expected, failing_lines, found
 from .generate import MAX_ACTIONS, Draft, pooled
 from .options import Options, current
 from .shrink import Shrinker
 
-__all__ = ["NothingSucceededError", "PropertyFailedError", "ScenarioMachine", "machine"]
+__all__ = ["NotDeterministicError", "NothingSucceededError", "PropertyFailedError", "ScenarioMachine", "machine"]
 
 _words = st.integers(2**70, 2**70 + 2**64 - 1)
 """What an action is drawn from.
@@ -71,6 +73,15 @@ class PropertyFailedError(AssertionError):
 
 class NothingSucceededError(AssertionError):
     """Operations were called and none succeeded in any run: the properties held of a system that did nothing."""
+
+
+class NotDeterministicError(AssertionError):
+    """Runs of the same schedule differ: in which event first, and what that depends on.
+
+    `in_its_own_words` tells the pytest plugin that what it says is all there is to say.
+    """
+
+    in_its_own_words = True
 
 
 class _FailingRunError(Exception):
@@ -199,7 +210,15 @@ def _examine(kind: type[ScenarioMachine], options: Options) -> AssertionError | 
             failed = _replay(kind, options, path, "Has failed before", name) if _is_its_own(kind, path) else None
             if failed is not None:
                 return failed
-    return _explore(kind, options, name)
+    return _explore(kind, options, name) or _determinism(kind, options)
+
+
+def _determinism(kind: type[ScenarioMachine], options: Options) -> NotDeterministicError | None:
+    """Run schedules in two unlike processes, if the test is to; where they differ."""
+    if not options.determinism:
+        return None
+    report = check_determinism(kind.reference, schedules=options.determinism, seed=options.seed, mutant=kind.mutant)
+    return NotDeterministicError("\n".join(divergence_lines(kind.reference, report))) if report.divergence is not None else None
 
 
 def _explore(kind: type[ScenarioMachine], options: Options, name: str) -> AssertionError | None:

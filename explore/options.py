@@ -36,6 +36,7 @@ class Options:
     test: str = ""
     node: str = ""
     folder: Path = Path(".killpoint")
+    determinism: int = 0
     notes: dict[str, str] = field(default_factory=dict)
     """What the test has to say besides pass or fail: `summary` of what was run, what `struck` in it, `vacuous` where that was empty."""
 

@@ -53,6 +53,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--killpoint-examples", type=int, metavar="N", help=examples)
     replay = "the selected test replays this schedule only"
     group.addoption("--killpoint-replay", type=Path, metavar="FILE", help=replay)
+    determinism = "run N schedules of each test in two unlike processes as well; they must give the same runs"
+    group.addoption("--killpoint-determinism", type=int, default=0, metavar="N", help=determinism)
+    escapes = "what to do where a simulated host reaches the real world (default: error)"
+    group.addoption("--killpoint-escapes", choices=("error", "warn"), help=escapes)
     corpus = f"folder of schedules to replay first (default: {_CORPUS})"
     group.addoption("--killpoint-corpus", type=Path, metavar="DIR", help=corpus)
 
@@ -68,6 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if corpus is not None and not corpus.is_dir():
         raise pytest.UsageError(f"--killpoint-corpus: there is no folder {corpus}")
     examples = config.getoption("killpoint_examples")
+    if config.getoption("killpoint_determinism") < 0:
+        raise pytest.UsageError(f"--killpoint-determinism: {config.getoption('killpoint_determinism')} is not a number of schedules")
+    if config.getoption("killpoint_escapes"):
+        os.environ["KILLPOINT_ESCAPES"] = config.getoption("killpoint_escapes")
     if examples is not None and examples < 1:
         raise pytest.UsageError(f"--killpoint-examples: {examples} is not a positive number")
 
@@ -131,7 +139,7 @@ def pytest_runtest_makereport(
         if key in options.notes:
             report.user_properties.append((name, options.notes[key]))
     failed = call.excinfo.value if call.excinfo is not None else None
-    if isinstance(failed, Exception) and _is_bad_input(failed):
+    if isinstance(failed, Exception) and (_is_bad_input(failed) or getattr(failed, "in_its_own_words", False)):
         report.longrepr = _in_its_own_words(call)
     path, replay = getattr(failed, "path", None), getattr(failed, "replay", None)
     if isinstance(path, Path) and isinstance(replay, str):
@@ -240,6 +248,7 @@ def _options(item: pytest.Item) -> Options:
         again=f"--killpoint-seed={config.stash[_SEED]}",
         replay=config.getoption("killpoint_replay"),
         corpus=_corpus(config),
+        determinism=config.getoption("killpoint_determinism"),
         test=_test(item),
         node=item.nodeid.removesuffix("::runTest"),
     )

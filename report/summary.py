@@ -53,7 +53,8 @@ class Tally(msgspec.Struct):
     `struck` maps kind of fault and phase of its victim to how often it struck; `idle` maps kind and reason (nothing,
     over-budget, never-reached, run-ended) to how often it did not.  `operations` maps function and outcome, `properties` name and status,
     to counts.  `absent` maps each expected host to how many runs it was not running at the end of, because its program had
-    returned.  `wall_seconds` is for the caller to fill in, since nothing here reads a clock.
+    returned, and `escapes` each place at which a host reached the real world to how many runs it did so in.  `wall_seconds` is for the
+    caller to fill in, since nothing here reads a clock.
     """
 
     scenario: str = ""
@@ -69,6 +70,7 @@ class Tally(msgspec.Struct):
     operations: dict[str, dict[str, int]] = {}
     boundaries: dict[str, int] = {}
     absent: dict[str, int] = {}
+    escapes: dict[str, int] = {}
     properties: dict[str, dict[str, int]] = {}
     reasons: dict[str, str] = {}
     """Why each property was not valid: the first reason for being invalid, or else for being undecided."""
@@ -105,9 +107,14 @@ class Tally(msgspec.Struct):
         for operation in record.history.operations:
             _count(self.operations.setdefault(operation.function, {}), operation.outcome.value)
         running: dict[str | None, bool] = {}
+        escaped: dict[str, int] = {}
         for event in record.history:
             if isinstance(event, Incident) and event.kind in ("start", "restart", "exit"):
                 running[event.host] = event.kind != "exit"
+            elif isinstance(event, Incident) and event.kind == "escape":
+                escaped[f"{event.detail['what']} at {event.detail['where']}"] = 1
+        for place in escaped:
+            _count(self.escapes, place)
         for host in self.absent:
             self.absent[host] += not running.get(host, True)
         for boundary, crossed in record.statistics.boundaries.items():
@@ -134,6 +141,8 @@ class Tally(msgspec.Struct):
                     _count(into, inner, number)
         for host, number in other.absent.items():
             _count(self.absent, host, number)
+        for place, number in other.escapes.items():
+            _count(self.escapes, place, number)
         for boundary, crossed in other.boundaries.items():
             _count(self.boundaries, boundary, crossed)
         self.reasons = {**other.reasons, **self.reasons}
@@ -188,6 +197,8 @@ class Tally(msgspec.Struct):
             if number:
                 runs = f"{number:,} of {counted(self.schedules, 'run')}"
                 found.append(f"{host} was not running at the end of {runs}: its program had returned.")
+        for place, number in sorted(self.escapes.items()):
+            found.append(f"Hosts reached the real world in {number:,} of {counted(self.schedules, 'run')}: {place}.")
         found += [self.dead] if self.dead is not None and not cut_short else []
         return found if self.operations else [*found, "No operation was called."]
 

@@ -29,6 +29,7 @@ class Chronicle:
     """The half of a world that writes down.  `now` is in virtual seconds; `running` is the host whose slice it is."""
 
     def __init__(self, *, trace: bool) -> None:
+        self._escapes: set[tuple[str, int, str, str]] = set()
         self.now = 0.0
         self.index = 0
         self.trace: list[TraceEvent] | None = [] if trace else None
@@ -104,6 +105,13 @@ class Chronicle:
     def incident(self, kind: str, host: str | None = None, cause: int | None = None, **detail: Value) -> int:
         """Record that something happened to a host or to the whole run; returns its index."""
         return self._emit(kind, host, cause, detail)
+
+    def escaped(self, machine: Machine, what: str, where: str) -> None:
+        """A program reached the real world, by this audit event and from this line; told of once per incarnation and place."""
+        place = machine.name, machine.incarnation, what, where
+        if place not in self._escapes:
+            self._escapes.add(place)
+            self._emit("escape", machine.name, None, {"what": what, "where": where})
 
     def observed(self, machine: Machine, values: Mapping[str, Value]) -> None:
         """A host told something of itself."""

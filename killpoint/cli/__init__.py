@@ -8,6 +8,7 @@ references may raise is a subclass of `ValueError` or `LookupError` of ours, and
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parse(arguments)
     except SystemExit as ended:  # argparse: help was shown, or the usage was wrong
         return int(ended.code or 0)
+    if getattr(options, "escapes", None):
+        os.environ["KILLPOINT_ESCAPES"] = options.escapes  # processes that are started inherit it
     # A scenario is found from the folder one stands in, as `python -m` and pytest find modules.
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:

@@ -48,6 +48,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     faults.add_argument("kind", nargs="?", metavar="KIND", help="what it models, what may still be asserted, its parameters")
     for command in (scenarios, mutants, faults):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    for name in ("explore", "replay", "shrink", "determinism"):
+        commands.choices[name].add_argument(
+            "--escapes",
+            choices=("error", "warn"),
+            help="where a simulated host reaches the real world: end it with an error (default), or let it, and count",
+        )
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.error(f"a command is missing: {', '.join(commands.choices)}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ..explore.determinism import DeterminismReport, Divergence, WorkerError, check_determinism
-from ..explore.digests import Event
+from ..explore.determinism import WorkerError, check_determinism
+from ..explore.divergence import divergence_lines
 from .arguments import FAILED, INTERRUPTED, VALID, UsageError
 from .console import print_json, progress_bar, show
 from .interrupt import Interruptible
@@ -45,36 +45,7 @@ def run(options: Namespace) -> int:
             }
         )
     else:
-        show(_lines(options.scenario, report, interrupted=bool(interrupt)))
+        show(divergence_lines(options.scenario, report, interrupted=bool(interrupt)))
     if report.divergence is not None:
         return FAILED
     return INTERRUPTED if interrupt else VALID
-
-
-def _lines(scenario: str, report: DeterminismReport, *, interrupted: bool) -> list[str]:
-    many = f"{report.compared:,} schedule{'s' if report.compared != 1 else ''} in two processes"
-    head = f"{scenario}: {many} under different hash seeds, the second in reverse order{' (interrupted)' if interrupted else ''}: "
-    if report.divergence is None:
-        return [f"{head}0 differing digests."]
-    return [f"{head}schedules {', '.join(map(str, report.differing))} differ.", *_divergence(report.divergence)]
-
-
-def _divergence(found: Divergence) -> list[str]:
-    lines = [f"Schedule {found.number} depends on {found.cause}."]
-    if found.left is None and found.right is None:
-        if found.before:
-            lines.append("    Its traces are alike: the order of tasks or the content of disks differs, which only the digest covers.")
-    else:
-        lines.append("    First event that differs:")
-        lines += [f"          {_event(event)}" for event in found.before]
-        lines += [f"    one   {_event(found.left)}", f"    other {_event(found.right)}"]
-    if found.leaked:
-        lines.append("    Attributes that outlive a run:")
-        lines += [f"        {text}" for text in found.leaked]
-    return lines
-
-
-def _event(event: Event | None) -> str:
-    if event is None:
-        return "(the run had ended)"
-    return f"{event.index:>6}  {event.time:.6f} s  {event.host:<4} {event.kind:<9} {event.detail[:160]}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..kernel.socket import SimSocket
 from ..trio_sockets import MODULES, TrioSocket, make
-from . import files, names, posix, randomness, refusals, running, times
+from . import escapes, files, names, posix, randomness, refusals, running, times
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -132,6 +132,7 @@ class Interposition:
         self._world = world
 
     def __enter__(self) -> None:
+        escapes.watch()
         running.begin(self._world)
         self._saved = [(module, name, getattr(module, name)) for module, name, _ in _REPLACED]
         for module, name, replacement in _REPLACED:

@@ -132,8 +132,7 @@ def test_saved_schedules_that_no_test_replays_are_named_without_failing(project:
         "no test of that name explores that scenario any more; rename them after the test that does, or delete them"
     )
     assert corpus == (
-        "never replayed: tests/schedules/old.json: "
-        'no test explores that scenario any more; correct "scenario" in it, or delete it'
+        'never replayed: tests/schedules/old.json: no test explores that scenario any more; correct "scenario" in it, or delete it'
     )
 
 
@@ -332,3 +331,20 @@ def test_projects_that_do_not_use_killpoint_do_not_pay_for_it() -> None:
         import killpoint.pytest_plugin
         sys.exit(bool((set(sys.modules) - before) & {set(heavy)!r}))"""
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_runs_that_differ_in_another_process_fail_the_test_that_asks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = Path(__file__).resolve().parents[1] / "explore" / "planted"
+    for name in ("set_of_strings", "module_counter"):
+        (pytester.path / f"{name}.py").write_text((planted / f"{name}.py").read_text(encoding="utf-8"), encoding="utf-8")
+    scenarios = "from set_of_strings import SetOfStrings\nfrom killpoint import machine\nTestStrings = machine(SetOfStrings).TestCase\n"
+    (pytester.path / "test_strings.py").write_text(scenarios, encoding="utf-8")
+    assert pytester.runpytest_subprocess("--killpoint-examples=3").ret == 0
+    monkeypatch.setenv("CI", "true")
+    result = pytester.runpytest_subprocess("--killpoint-examples=3", "--killpoint-determinism=4")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["set_of_strings.py:SetOfStrings: * in two processes under different hash seeds*differ."])
+    result.stdout.fnmatch_lines(["Schedule * depends on the hash seed*", "*First event that differs:*", "*one *", "*other *"])
+    assert result.stdout.str().count("First event that differs") == 1
+    refused = pytester.runpytest_subprocess("--killpoint-determinism=-1")
+    assert refused.ret == 4
