@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .chronicle import Chronicle
 from .fault import ANY
+from .noise import keyed_integer
 
 if TYPE_CHECKING:
     from .machine import Armed, Machine
@@ -20,6 +21,7 @@ class Aim(Chronicle):
         super().__init__(trace=trace)
         self.machines: dict[str, Machine] = {}
         self.crossing: Machine | None = None
+        self.seed = 0
 
     def resolve(self, target: str) -> Machine | None:
         """The live machine that a target means: by name, or the holder of a role such as `leader`; None if there is none.
@@ -34,6 +36,20 @@ class Aim(Chronicle):
             return machine if machine.alive else None
         holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
         return min(holders, key=lambda m: (-_term(m), m.name), default=None)
+
+    def resolve_several(self, target: str, key: int) -> list[Machine]:
+        """The live machines that a target means: a `minority`, a `majority` or `all` of the system, a number of its hosts, or one.
+
+        Which ones of a count is a function of the run's seed and of the key.
+        """
+        system = [machine for machine in self.machines.values() if machine.role == "system"]
+        counts = {"minority": (len(system) - 1) // 2, "majority": len(system) // 2 + 1, "all": len(system)}
+        count = counts.get(target, int(target) if target.isdecimal() and target not in self.machines else None)
+        if count is None or target in self.machines:
+            machine = self.resolve(target)
+            return [machine] if machine is not None else []
+        chosen = sorted(system, key=lambda machine: keyed_integer(self.seed, "several", key, machine.name))[:count]
+        return [machine for machine in chosen if machine.alive]
 
     def cross(self, machine: Machine, *events: str) -> None:
         """A host with armed actions crosses a boundary."""

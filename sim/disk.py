@@ -154,6 +154,18 @@ class DiskImage:
             bit -= 8 * size
         raise AssertionError("a bit beyond all files")
 
+    def lose_tail(self, place: int) -> tuple[str, int] | None:
+        """Cut a file to half, in both images: the `place`-th that has content, counted around; which, as (path, bytes lost)."""
+        files = [path for path, size in self.files().items() if size]
+        if not files:
+            return None
+        path = files[place % len(files)]
+        inode = self._names[path]
+        size = len(inode.cached)
+        del inode.cached[size // 2 :], inode.durable[size // 2 :]
+        inode.pending.clear()
+        return path, size - size // 2
+
     def fsync_directory(self, path: str) -> None:
         """Make the names in a directory durable, with all directory operations issued before (the journal is ordered)."""
         last = max((i for i, change in enumerate(self._changes) if path in change[2]), default=-1)

@@ -13,6 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from .budget import affords
+from .disk import SECTOR
 from .disk_trouble import DiskTrouble
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, duration_of, target_of
@@ -20,8 +21,8 @@ from .mix import Cast, FaultMix, duration_of, target_of
 if TYPE_CHECKING:
     from .world import World
 
-__all__ = ["BitRot", "DiskFull", "FsyncError", "LostFsync", "ReadError", "SlowDisk", "WriteError"]
-__all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "slow_disks"]
+__all__ = ["BitRot", "DiskFull", "FsyncError", "LostFsync", "MisdirectedWrite", "ReadError", "SlowDisk", "TruncatedFile", "WriteError"]
+__all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "misdirected_writes", "slow_disks", "truncated_files"]
 
 
 class _Disk(Fault, frozen=True):
@@ -41,7 +42,7 @@ class _Disk(Fault, frozen=True):
         if not affords(world, [machine.name]):
             return FaultOutcome("over-budget")
         trouble = self.trouble()
-        machine.spoiled = machine.spoiled or trouble.lies or trouble.fails == "fsync"
+        machine.spoiled = machine.spoiled or trouble.lies or trouble.fails == "fsync" or trouble.astray > 0
         machine.disk_troubles.add(trouble)
         world.end_later(self.duration, lambda: machine.disk_troubles.remove(trouble))
         return FaultOutcome("struck", (machine.name,))
@@ -133,6 +134,39 @@ class BitRot(Fault, frozen=True):
         return FaultOutcome("struck", (machine.name,), f"bit {offset % 8} of byte {offset // 8} of {path}")
 
 
+class MisdirectedWrite(_Disk, frozen=True):
+    """What is written lands one sector too far (a firmware bug, a wrong offset in a driver), and says that it succeeded.
+
+    What should have been overwritten is still there, and what is there instead was not meant to be: checksums that do not know where
+    they belong do not notice.
+    """
+
+    def trouble(self) -> DiskTrouble:
+        """Writes go astray."""
+        return DiskTrouble(astray=SECTOR)
+
+
+class TruncatedFile(Fault, frozen=True):
+    """A file loses its second half, for good (a file system check, a restore that stopped); `place` chooses which file.
+
+    A program that checks what it reads notices.  `duration` means nothing.
+    """
+
+    target: str
+    place: int = 0
+
+    def strike(self, world: World) -> FaultOutcome:
+        """Cut the file; nothing happens to an empty disk."""
+        machine = world.machines.get(self.target) or world.resolve(self.target)
+        if machine is not None and not affords(world, [machine.name]):
+            return FaultOutcome("over-budget")
+        lost = machine.disk.lose_tail(self.place) if machine is not None else None
+        if machine is None or lost is None:
+            return FaultOutcome("nothing")
+        machine.spoiled = True
+        return FaultOutcome("struck", (machine.name,), f"{lost[0]} lost {lost[1]} bytes")
+
+
 # -- mixes ------------------------------------------------------------------------------------------
 
 
@@ -170,3 +204,17 @@ def lost_fsyncs() -> FaultMix:
 def bit_rot() -> FaultMix:
     """Single bits flip."""
     return FaultMix([("bit-rot", lambda random, cast: BitRot(target=target_of(random, cast), place=random.randrange(2**32)))])
+
+
+def misdirected_writes() -> FaultMix:
+    """Writes land elsewhere."""
+
+    def draw(random: Random, cast: Cast) -> Fault:
+        return MisdirectedWrite(target=target_of(random, cast), duration=duration_of(random))
+
+    return FaultMix([("misdirected-write", draw)])
+
+
+def truncated_files() -> FaultMix:
+    """Files lose their second half."""
+    return FaultMix([("truncated-file", lambda random, cast: TruncatedFile(target=target_of(random, cast), place=random.randrange(2**32)))])

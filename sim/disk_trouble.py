@@ -12,7 +12,7 @@ import msgspec
 __all__ = ["DiskTrouble", "DiskTroubles"]
 
 _FAILURES = {
-    "full": (errno.ENOSPC, ("write", "append", "truncate", "rename")),
+    "full": (errno.ENOSPC, ("write", "append", "truncate", "rename", "create", "mkdir")),
     "read": (errno.EIO, ("read",)),
     "write": (errno.EIO, ("write", "append", "truncate")),
     "fsync": (errno.EIO, ("fsync", "fsync_directory")),
@@ -21,17 +21,19 @@ _FAILURES = {
 
 
 class DiskTrouble(msgspec.Struct, frozen=True):
-    """What one fault does: seconds that each operation takes longer, what fails, and whether syncing is a lie."""
+    """What one fault does: seconds that each operation takes longer, what fails, whether syncing is a lie, and how many bytes too far
+    writes go."""
 
     slow: float = 0.0
     fails: str = ""
     lies: bool = False
+    astray: int = 0
 
 
 class DiskTroubles:
     """All the trouble of one machine's disk; false while there is none."""
 
-    __slots__ = ("_fails", "_troubles", "lies", "slow")
+    __slots__ = ("_fails", "_troubles", "astray", "lies", "slow")
 
     def __init__(self) -> None:
         self._troubles: list[DiskTrouble] = []
@@ -60,4 +62,5 @@ class DiskTroubles:
     def _combine(self) -> None:
         self.slow = sum(trouble.slow for trouble in self._troubles)
         self._fails = {trouble.fails for trouble in self._troubles}
+        self.astray = max((trouble.astray for trouble in self._troubles), default=0)
         self.lies = any(trouble.lies for trouble in self._troubles)

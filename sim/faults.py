@@ -12,6 +12,7 @@ trouble messages stand in `packets.py`, those of disks in `disk_faults.py`, of c
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -23,18 +24,38 @@ from .disk_faults import (
     DiskFull,
     FsyncError,
     LostFsync,
+    MisdirectedWrite,
     ReadError,
     SlowDisk,
+    TruncatedFile,
     WriteError,
     bit_rot,
     disk_errors,
     full_disks,
     lost_fsyncs,
+    misdirected_writes,
     slow_disks,
+    truncated_files,
 )
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, downtime_of, duration_of, target_of
-from .packets import Delay, Duplicate, Hold, Loss, Reorder, Throttle, delays, duplicates, holds, losses, packets, reorderings, throttles
+from .packets import (
+    Corrupt,
+    Delay,
+    Duplicate,
+    Hold,
+    Loss,
+    Reorder,
+    Throttle,
+    corruptions,
+    delays,
+    duplicates,
+    holds,
+    losses,
+    packets,
+    reorderings,
+    throttles,
+)
 from .partition_faults import Flap, Partition, Swizzle, flaps, partitions, shapes, swizzles
 from .process_faults import DiskLoss, DiskSwap, OutOfMemory, SlowCpu, disk_losses, disk_swaps, memory_shortages, slow_cpus
 
@@ -44,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cast", "CompromiseKey", "Delay", "Duplicate", "Fault", "FaultMix", "FaultOutcome", "Hold", "Kill", "Loss", "Partition"]
 __all__ += ["Pause", "PowerLoss", "Reorder", "Throttle", "delays", "duplicates", "holds", "key_compromise", "kills", "losses"]
+__all__ += ["Corrupt", "MisdirectedWrite", "TruncatedFile", "corruptions", "misdirected_writes", "outages", "truncated_files"]
 __all__ += ["BitRot", "DiskFull", "FsyncError", "LostFsync", "ReadError", "SlowDisk", "WriteError"]
 __all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "slow_disks"]
 __all__ += ["ClockDrift", "ClockFreeze", "ClockJump", "ClockSkew", "ClockStrobe", "clocks"]
@@ -56,7 +78,10 @@ _OVER_BUDGET = FaultOutcome("over-budget")
 
 
 class _Stop(Fault, frozen=True):
-    """What killing and losing power have in common; `duration` is how long the host stays down."""
+    """What killing and losing power have in common; `duration` is how long the host stays down.
+
+    The target may also be a `minority`, a `majority` or `all` of the system, or a number of its hosts: they go down at the same moment.
+    """
 
     target: str
 
@@ -64,15 +89,17 @@ class _Stop(Fault, frozen=True):
         raise NotImplementedError
 
     def strike(self, world: World) -> FaultOutcome:
-        """Stop the host; restart it after `duration`."""
-        machine = world.resolve(self.target)
-        if machine is None:
+        """Stop the host, or several; restart them after `duration`."""
+        machines = world.resolve_several(self.target, world.strike_action)
+        if not machines:
             return _NOTHING
-        if not affords(world, [machine.name]):
+        names = tuple(machine.name for machine in machines)
+        if not affords(world, names):
             return _OVER_BUDGET
-        kept = world.kill(machine, keep=self._keep(), cause=world.strike_index)
-        world.end_later(self.duration, lambda: world.restart(machine))
-        return FaultOutcome("struck", (machine.name,), kept)
+        kept = [world.kill(machine, keep=self._keep(), cause=world.strike_index) for machine in machines]
+        for machine in machines:
+            world.end_later(self.duration, partial(world.restart, machine))
+        return FaultOutcome("struck", names, ", ".join(filter(None, kept)))
 
 
 class Kill(_Stop, frozen=True):
@@ -170,6 +197,19 @@ def power_losses() -> FaultMix:
 def pauses() -> FaultMix:
     """Processes stop for a while."""
     return FaultMix([("pause", lambda random, cast: Pause(target=target_of(random, cast), duration=duration_of(random)))])
+
+
+def outages() -> FaultMix:
+    """Several hosts die, or lose power, at the same moment: a rack, a room, a bad release."""
+
+    def kill(random: Random, _cast: Cast) -> Fault:
+        return Kill(target=random.choice(["minority", "majority", "all"]), duration=downtime_of(random))
+
+    def power_loss(random: Random, _cast: Cast) -> Fault:
+        keep = random.choice(["none", "all", f"subset:{random.randrange(2**16)}"])
+        return PowerLoss(target=random.choice(["minority", "majority", "all"]), keep=keep, duration=downtime_of(random))
+
+    return FaultMix([("kill", kill), ("power-loss", power_loss)])
 
 
 def key_compromise() -> FaultMix:

@@ -379,6 +379,11 @@ class SimDisk:
         self._attempt(operation, path, data, offset)
 
     @property
+    def astray(self) -> int:
+        """How many bytes too far writes go."""
+        return self._machine.disk_troubles.astray
+
+    @property
     def lies(self) -> bool:
         """True while what is synced is not made durable."""
         return self._machine.disk_troubles.lies
@@ -391,12 +396,13 @@ class SimDisk:
     async def write(self, path: str, data: bytes, offset: int = 0) -> None:
         """Overwrite from `offset` on."""
         await self._cross("write", path, data, offset)
-        self._image.write(path, offset, data)
+        self._image.write(path, offset + self.astray, data)
 
     async def append(self, path: str, data: bytes) -> None:
         """Write at the end."""
         await self._cross("append", path, data)
-        self._image.write(path, None, data)
+        end = self._image.size(path) + self.astray if self.astray and self._image.exists(path) else None
+        self._image.write(path, end, data)
 
     async def truncate(self, path: str, size: int) -> None:
         """Cut or extend."""

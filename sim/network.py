@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..properties.history import Value
+from .corruption import corrupted
 from .machine import SEGMENT, Delivery, UnknownHost
+from .noise import keyed_integer
 from .payload import encode
 from .trouble import LinkTrouble, Trouble
 
@@ -150,11 +152,24 @@ class Network:
         arrives = now + self.latency + fate.delay
         if troubled is not None:
             arrives += troubled.lag(now, size)
+            if troubled.corrupt and not self._corrupt(message, ordinal, troubled.corrupt):
+                return
         world.schedule_delivery(arrives, machine.index, machine.sends, message, target)
         if fate.duplicate is not None:
             copy = Delivery(machine.name, to, message.body, message.form, message.request, message.index, now)
             # Half a count later: unique, and after the message itself should both arrive at once.
             world.schedule_delivery(arrives + fate.duplicate, machine.index, machine.sends + 0.5, copy, target)
+
+    def _corrupt(self, message: Delivery, ordinal: int, rate: float) -> bool:
+        """Perhaps corrupt a message.  Of a segment the checksum tells: it is lost, and this says False."""
+        number = keyed_integer(self._world.seed, "corrupt", message.sender, message.to, message.sent, ordinal)
+        if (number & 0xFFFF_FFFF) >= rate * 2**32:
+            return True
+        if message.form == SEGMENT:
+            self._drop(message, "corrupt")
+            return False
+        message.body = corrupted(message.body, number >> 32)
+        return True
 
     def deliver(self, message: Delivery, target: Machine) -> None:
         """A message has crossed its link, if that is not cut."""

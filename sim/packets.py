@@ -21,8 +21,8 @@ from .trouble import Trouble
 if TYPE_CHECKING:
     from .world import World
 
-__all__ = ["Delay", "Duplicate", "Hold", "Loss", "Reorder", "Throttle"]
-__all__ += ["delays", "duplicates", "holds", "losses", "packets", "reorderings", "throttles"]
+__all__ = ["Corrupt", "Delay", "Duplicate", "Hold", "Loss", "Reorder", "Throttle"]
+__all__ += ["corruptions", "delays", "duplicates", "holds", "losses", "packets", "reorderings", "throttles"]
 
 
 def _positive(name: str, value: float) -> None:
@@ -116,6 +116,18 @@ class Reorder(_Share, frozen=True):
         return Trouble(noise=Noise(reorder=self.rate))
 
 
+class Corrupt(_Share, frozen=True):
+    """A share of the messages arrives with a bit flipped (bad memory in a switch, a broken offload engine).
+
+    Segments and datagrams have checksums: a corrupt one is lost. A message of `host.send` has none: the receiver takes it for what was
+    sent.  Nothing may be asserted of a system that does not check what it is told.
+    """
+
+    def trouble(self) -> Trouble:
+        """Corruption."""
+        return Trouble(corrupt=self.rate)
+
+
 class Throttle(_Packets, frozen=True):
     """Each link carries only so many bytes per second; messages queue for it (a saturated uplink, a neighbour's backup)."""
 
@@ -176,6 +188,15 @@ def duplicates() -> FaultMix:
         return Duplicate(target=target_of(random, cast), rate=_log_uniform(random, 0.05, 1.0, 3), duration=duration_of(random))
 
     return FaultMix([("duplicate", draw)])
+
+
+def corruptions() -> FaultMix:
+    """Up to all messages arrive with a bit flipped."""
+
+    def draw(random: Random, cast: Cast) -> Fault:
+        return Corrupt(target=target_of(random, cast), rate=_log_uniform(random, 0.05, 1.0, 3), duration=duration_of(random))
+
+    return FaultMix([("corrupt", draw)])
 
 
 def reorderings() -> FaultMix:

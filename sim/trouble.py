@@ -20,18 +20,20 @@ __all__ = ["LinkTrouble", "Trouble"]
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """What one fault does to a link: seconds of delay, noise, bytes per second, and whether messages are held until it ends."""
+    """What one fault does to a link: seconds of delay, noise, bytes per second, the share of messages that it corrupts, and whether
+    messages are held until it ends."""
 
     delay: float = 0.0
     noise: Noise = Noise()
     bytes_per_second: float = inf
     hold: bool = False
+    corrupt: float = 0.0
 
 
 class LinkTrouble:
     """All the trouble of one link.  `held` are messages that wait to be released, with their sender's index and count of sends."""
 
-    __slots__ = ("_busy", "_noise", "_troubles", "delay", "held", "hold", "noise", "rate")
+    __slots__ = ("_busy", "_noise", "_troubles", "corrupt", "delay", "held", "hold", "noise", "rate")
 
     def __init__(self, noise: Noise) -> None:
         self._noise = noise
@@ -64,6 +66,7 @@ class LinkTrouble:
         self.delay = sum(trouble.delay for trouble in some)
         self.rate = min((trouble.bytes_per_second for trouble in some), default=inf)
         self.hold = any(trouble.hold for trouble in some)
+        self.corrupt = max((trouble.corrupt for trouble in some), default=0.0)
         noise = self._noise
         for trouble in some:
             noise = _both(noise, trouble.noise)

@@ -218,7 +218,7 @@ class HostFile(io.RawIOBase):
             raise io.UnsupportedOperation("not writable")
         files = self._files
         files.at_once("append" if self._append else "write", self._path, data, offset)
-        files.image.write_to(self._inode, offset, data)
+        files.image.write_to(self._inode, offset + files.handle.disk.astray, data)
         self._inode.modified = files.machine.clock.wall()
         return len(data)
 
