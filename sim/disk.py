@@ -28,10 +28,13 @@ from itertools import count
 
 from .noise import keyed_bytes
 
-__all__ = ["SECTOR", "DiskImage", "Inode", "parse_keep"]
+__all__ = ["CAPACITY", "SECTOR", "DiskImage", "Inode", "parse_keep"]
 
 SECTOR = 512
 """Bytes; writes are atomic within one."""
+
+CAPACITY = 256 * 2**20
+"""Bytes that a disk holds: a program that fills it finds it full, as it would for real, long before the simulator's memory is."""
 
 
 _KEEP = re.compile(r"none|all|(prefix|subset):[0-9]{1,18}|units:([0-9]{1,18}(,[0-9]{1,18})*)?")
@@ -65,6 +68,7 @@ class DiskImage:
         self._durable_names: dict[str, Inode] = {}
         self._changes: list[_NameChange] = []
         self._numbers = count()
+        self._used = 0
         self.directories: dict[str, None] = {}
         """Directories that were made, whether or not there is a file in them.  They are durable at once."""
 
@@ -100,6 +104,12 @@ class DiskImage:
         _check(path, offset or 0)
         self.write_to(self.file(path) if path in self._names else self.create(path), offset, data)
 
+    def has_room(self, size: int) -> bool:
+        """True if so many bytes more can be written."""
+        if self._used + size > CAPACITY:
+            self._used = sum(len(inode.cached) for inode in self._inodes())  # what was removed is not counted any more
+        return self._used + size <= CAPACITY
+
     def create(self, path: str) -> Inode:
         """Bind a name to a new, empty file."""
         inode = Inode(next(self._numbers))
@@ -111,6 +121,7 @@ class DiskImage:
         if offset is None:
             offset = len(inode.cached)
         if data:
+            self._used += max(offset + len(data) - len(inode.cached), 0)
             _put(inode.cached, offset, data)
             inode.pending.append((next(self._numbers), offset, bytes(data)))
 
@@ -121,6 +132,7 @@ class DiskImage:
 
     def resize(self, inode: Inode, size: int) -> None:
         """Cut a file, or extend it with zeros, whatever its name is now."""
+        self._used += max(size - len(inode.cached), 0)
         _put(inode.cached, size, None)
         inode.pending.append((next(self._numbers), size, None))
 

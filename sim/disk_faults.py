@@ -63,7 +63,7 @@ class SlowDisk(_Disk, frozen=True):
 
 
 class DiskFull(_Disk, frozen=True):
-    """There is no space left: `write`, `append`, `truncate` and `rename` raise ENOSPC and change nothing.
+    """There is no space left: whatever writes, or makes or renames a file or directory, raises ENOSPC and changes nothing.
 
     What was acknowledged before must stay, and nothing may be acknowledged that was not written.
     """

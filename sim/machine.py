@@ -15,7 +15,7 @@ import os
 from binascii import crc32
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from errno import EIO, errorcode
+from errno import EIO, ENOSPC, errorcode
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from .world import World
 
 __all__ = ["Armed", "Delivery", "Machine", "SimDisk", "SimHost", "UnknownHost"]
+
+GROWING = ("write", "append", "truncate")
+"""Operations that may need more room."""
 
 PLAIN, REQUEST, REPLY, SEGMENT = 0, 1, 2, 3
 
@@ -360,6 +363,10 @@ class SimDisk:
         """The operation takes effect now, unless the disk fails."""
         machine = self._machine
         failed = machine.disk_troubles.error(operation) if machine.disk_troubles else None
+        if failed is None and operation in GROWING:
+            size = self._image.size(path) if self._image.exists(path) else 0
+            if not self._image.has_room(len(data) if operation == "append" else max(offset + len(data) - size, 0)):
+                failed = ENOSPC
         name = "" if failed is None else errorcode[failed]
         machine.world.disk_operation(machine, operation, path, len(data), offset, crc32(data), name)
         if failed is not None:

@@ -30,7 +30,7 @@ VARIABLE = "KILLPOINT_ESCAPES"
 """The environment variable that holds the policy, so that processes that are started inherit it."""
 
 _FILES = ("open", "sqlite3.connect", "os.truncate", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.chmod")
-_PROCESS = ("os.chdir", "os.putenv", "os.unsetenv", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.kill", "subprocess.Popen")
+_PROCESS = ("os.chdir", "os.putenv", "os.unsetenv", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.kill")
 _NETWORK = (
     "socket.connect",
     "socket.bind",

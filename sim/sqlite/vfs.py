@@ -204,7 +204,10 @@ class SimVFS(apsw.VFS):
         if flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
             _seed_by_the_host()
         flags[1] = flags[0]
-        return SimFile(machine, path, flags[0])
+        try:
+            return SimFile(machine, path, flags[0])
+        except OSError as error:
+            raise apsw.CantOpenError(str(error)) from error  # whatever the reason, as on Linux
 
     def xAccess(self, path: str, _flags: int) -> bool:  # noqa: N802
         """True if there is such a file."""

@@ -360,3 +360,30 @@ def test_a_buffer_that_changes_after_the_write_does_not_change_the_file():
         machine = world.machines["n1"]
         world.kill(machine, keep="none")
         assert machine.disk.read("a") == b"before"
+
+
+@pytest.mark.parametrize("how", ["append", "write", "truncate"])
+def test_a_disk_that_is_full_says_so_and_has_room_again_when_something_is_removed(how, monkeypatch):
+    piece = 1000
+    monkeypatch.setattr("killpoint.sim.disk.CAPACITY", 4 * piece)
+
+    async def program(host):
+        for number in range(4):
+            await host.disk.append(f"file{number}", bytes(piece))
+        with pytest.raises(OSError, match="No space left on device"):
+            await {
+                "append": lambda: host.disk.append("more", b"x"),
+                "write": lambda: host.disk.write("file0", b"x", piece),
+                "truncate": lambda: host.disk.truncate("file0", 10**12),
+            }[how]()
+        await host.disk.write("file0", b"x", 0)
+        for number in range(4):
+            await host.disk.fsync(f"file{number}")
+        await host.disk.remove("file1")
+        await host.disk.fsync_directory()
+        await host.disk.append("more", b"x")
+        host.observe(done=True)
+
+    with open_world(program) as world:
+        world.advance(1.0)
+        assert world.machines["n1"].observed == {"done": True}

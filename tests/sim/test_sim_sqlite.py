@@ -103,8 +103,15 @@ def test_a_killed_process_leaves_what_it_committed_and_no_locks():
         assert crashes(world) == []
 
 
-@pytest.mark.parametrize(("fault", "error"), [(DiskFull(target="n1"), apsw.FullError), (FsyncError(target="n1"), apsw.IOError)])
-@pytest.mark.parametrize("journal", ["wal", "delete"])
+@pytest.mark.parametrize(
+    ("journal", "fault", "error"),
+    [
+        ("wal", DiskFull(target="n1"), apsw.FullError),
+        ("delete", DiskFull(target="n1"), apsw.CantOpenError),
+        ("wal", FsyncError(target="n1"), apsw.IOError),
+        ("delete", FsyncError(target="n1"), apsw.IOError),
+    ],
+)
 def test_trouble_with_the_disk_is_an_error_of_sqlite_and_passes(fault, error, journal, capfd):
     async def program(host):
         connection = sqlite.connect(FILE)
