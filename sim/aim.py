@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from .chronicle import Chronicle
+from ..properties.history import Value
 from .fault import ANY
 from .noise import keyed_integer
 
 if TYPE_CHECKING:
-    from .machine import Armed, Machine
+    from .machine import Armed
 
-__all__ = ["Aim"]
+__all__ = ["Aim", "Target"]
 
 
-class Aim(Chronicle):
+class Target(Protocol):
+    """A machine, as far as aiming goes."""
+
+    name: str
+    role: str
+    observed: dict[str, Value]
+    armed: dict[str, list[Armed]]
+
+    @property
+    def alive(self) -> bool:
+        """True while a program runs there."""
+        ...
+
+    def disarm(self, armed: Armed) -> None:
+        """Let an action wait there no more."""
+        ...
+
+
+_Machine = TypeVar("_Machine", bound=Target)
+
+
+class Aim(Generic[_Machine]):
     """The part of a world that knows who is meant.  `crossing` is the machine at whose boundary a fault is striking, if any."""
 
-    def __init__(self, *, trace: bool) -> None:
-        super().__init__(trace=trace)
-        self.machines: dict[str, Machine] = {}
-        self.crossing: Machine | None = None
+    def __init__(self) -> None:
+        self.machines: dict[str, _Machine] = {}
+        self.crossing: _Machine | None = None
         self.seed = 0
 
-    def resolve(self, target: str) -> Machine | None:
+    def fail(self, error: Exception) -> None:
+        """A fault failed to strike."""
+        raise NotImplementedError
+
+    def resolve(self, target: str) -> _Machine | None:
         """The live machine that a target means: by name, or the holder of a role such as `leader`; None if there is none.
 
         A role's holder is the live host that last observed that role: the one whose boundary crossing made the fault strike, if it
@@ -37,7 +61,7 @@ class Aim(Chronicle):
         holders = [m for m in self.machines.values() if m.alive and m.observed.get("role") == target]
         return min(holders, key=lambda m: (-_term(m), m.name), default=None)
 
-    def resolve_several(self, target: str, key: int) -> list[Machine]:
+    def resolve_several(self, target: str, key: int) -> list[_Machine]:
         """The live machines that a target means: a `minority`, a `majority` or `all` of the system, a number of its hosts, or one.
 
         Which ones of a count is a function of the run's seed and of the key.
@@ -51,7 +75,7 @@ class Aim(Chronicle):
         chosen = sorted(system, key=lambda machine: keyed_integer(self.seed, "several", key, machine.name))[:count]
         return [machine for machine in chosen if machine.alive]
 
-    def cross(self, machine: Machine, *events: str) -> None:
+    def cross(self, machine: _Machine, *events: str) -> None:
         """A host with armed actions crosses a boundary."""
         ready: Armed | None = None
         for event in events:
@@ -73,6 +97,6 @@ class Aim(Chronicle):
                 self.crossing = outer
 
 
-def _term(machine: Machine) -> int:
+def _term(machine: Target) -> int:
     term = machine.observed.get("term")
     return term if isinstance(term, int) else 0

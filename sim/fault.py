@@ -47,6 +47,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     registry: ClassVar[dict[str, type[Fault]]] = {}
 
+    for_real: ClassVar[bool] = False
+    """Whether it can strike real processes too: then `strike` may use what `real/world.py` has of a world."""
+
     duration: float = 0.0
 
     def __init_subclass__(cls) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from .budget import affords
 from .clock_faults import ClockDrift, ClockFreeze, ClockJump, ClockSkew, ClockStrobe, clocks
@@ -83,6 +83,7 @@ class _Stop(Fault, frozen=True):
     The target may also be a `minority`, a `majority` or `all` of the system, or a number of its hosts: they go down at the same moment.
     """
 
+    for_real: ClassVar[bool] = True
     target: str
 
     def _keep(self) -> str | None:
@@ -136,6 +137,7 @@ class Pause(Fault, frozen=True):
     may be asserted.
     """
 
+    for_real: ClassVar[bool] = True
     target: str
 
     def strike(self, world: World) -> FaultOutcome:
@@ -165,6 +167,7 @@ class CompromiseKey(Fault, frozen=True):
     accepted, whatever time it claims.
     """
 
+    for_real: ClassVar[bool] = True
     issuer: str
 
     def strike(self, world: World) -> FaultOutcome:

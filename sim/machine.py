@@ -35,6 +35,7 @@ from .trio_driver import Engine, HostClock
 from .trio_sockets import hooks
 
 if TYPE_CHECKING:
+    from .aim import Target
     from .interpose.files import HostFiles
     from .world import World
 
@@ -67,7 +68,7 @@ class Armed:
         self.remaining = remaining
         self.strike = strike
 
-    def counts(self, machine: Machine) -> bool:
+    def counts(self, machine: Target) -> bool:
         """True if a machine that crosses the boundary now is what this waits for."""
         observed = machine.observed
         return (self.role is None or self.role == observed.get("role")) and (not self.phase or self.phase == observed.get("phase"))

@@ -13,7 +13,7 @@ from ..properties.verdict import Monitor, Property, Status, Verdict
 from .authors import AuthorError, at, told
 from .frames import defined_at
 
-__all__ = ["PropertyError", "checked", "finished", "misjudged", "started"]
+__all__ = ["PropertyError", "checked", "finished", "judged", "misjudged", "started"]
 
 
 class PropertyError(AuthorError):
@@ -70,6 +70,23 @@ def finished(prop: Property, monitor: Monitor, events: Sequence[Event]) -> Verdi
         where = at(defined_at(monitor.finish))
         raise PropertyError(f"finish() of the property {named(prop)} returned {render(verdict)}{where}: it must return a Verdict")
     return verdict
+
+
+def judged(prop: Property, events: Sequence[Event]) -> Verdict:
+    """The verdict of a property on a finished run.
+
+    Raises:
+        PropertyError: it failed to judge it.
+    """
+    monitor = started(prop)
+    for event in events:
+        try:
+            verdict = monitor.feed(event)
+        except Exception as error:
+            raise misjudged(prop, monitor, error, event) from error
+        if verdict is not None:
+            return checked(prop, monitor, verdict, event)
+    return finished(prop, monitor, events)
 
 
 def misjudged(prop: Property | None, monitor: Monitor, error: Exception, event: Event | None, seen: int = 0) -> PropertyError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from .budget import impaired
 from .fault import Fault, FaultOutcome
@@ -33,6 +33,7 @@ class Partition(Fault, frozen=True):
     `majorities-ring` every host is in touch with a majority, and no two with the same one.
     """
 
+    for_real: ClassVar[bool] = True
     target: str
     shape: str = "isolate"
 
@@ -100,6 +101,7 @@ def _heal(world: World, links: Sequence[Link], cause: int) -> None:
 class Flap(Fault, frozen=True):
     """A host is cut off and back again, every `period` seconds (a loose cable, a routing loop): connections come up only to break."""
 
+    for_real: ClassVar[bool] = True
     target: str
     period: float = 0.2
 
@@ -144,6 +146,7 @@ class Swizzle(Fault, frozen=True):
     left out.
     """
 
+    for_real: ClassVar[bool] = True
     targets: tuple[str, ...]
     gap: float = 0.1
 

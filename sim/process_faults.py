@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from .budget import affords
 from .disk import DiskImage
@@ -112,6 +112,7 @@ class OutOfMemory(Fault, frozen=True):
     Each time it lives for `uptime` seconds, which may not be enough to recover.  `duration` means nothing.
     """
 
+    for_real: ClassVar[bool] = True
     target: str
     times: int = 3
     uptime: float = 0.1

@@ -16,12 +16,12 @@ import weakref
 from collections.abc import Iterable, Mapping
 
 import outcome
-import trio
 from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled
 
 from ..properties.common import NoCrash
 from ..properties.history import Complete, History, Invoke, Outcome, Value
 from ..properties.verdict import Property, Status, Verdict
+from .calling import carry_out
 from .fault import ANY
 from .frames import defined_at
 from .machine import Armed, Machine
@@ -29,7 +29,7 @@ from .monitoring import finished, started
 from .noise import NoiseSource
 from .payload import encode_recorded
 from .record import Record, Statistics, Strike
-from .scenario import Client, Failed, OperationSpec, Scenario, ScenarioError, Unknown
+from .scenario import Client, OperationSpec, Scenario, ScenarioError
 from .schedule import Action, Call, Inject, Noise, Override, Schedule
 from .striking import strike
 from .validation import validated
@@ -263,20 +263,8 @@ class Session:
         while True:
             desk.task = current_task()
             spec, action, invoke = await wait_task_rescheduled(lambda _: Abort.FAILED)
-            result: Value = None
-            error: str | None = None
-            ended = Outcome.INFO
             host.begin(invoke.time)
-            try:
-                with trio.fail_after(spec.timeout):
-                    result = await spec.function(self.scenario, host, **action.arguments)
-                ended = Outcome.OK
-            except Failed as failed:
-                ended, error = Outcome.FAIL, str(failed) or "failed"
-            except Unknown as unknown:
-                error = str(unknown) or "unknown"
-            except trio.TooSlowError:
-                error = "timed out"
+            ended, result, error = await carry_out(self.scenario, spec, host, action.arguments)
             if host.fenced:
                 return
             try:

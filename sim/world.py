@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from ..properties.history import Value
 from .aim import Aim
 from .burial import bury, open_worlds
+from .chronicle import Chronicle
 from .digest import BLOCK
 from .drive import Drive
 from .machine import Delivery, Machine
@@ -63,7 +64,7 @@ COLLECT_EVERY = 2048
 Entry = tuple[float, int, int, float, Callable[[Any], None], Any]
 
 
-class World(Aim):
+class World(Chronicle, Aim[Machine]):
     """A simulated world.
 
     `programs` are the system's hosts; `clients` and `outsiders` are hosts that faults spare unless aimed at.  `noise` decides
@@ -82,7 +83,8 @@ class World(Aim):
         tolerates: int | None = None,
         trace: bool = False,
     ) -> None:
-        super().__init__(trace=trace)
+        Chronicle.__init__(self, trace=trace)
+        Aim.__init__(self)
         self.seed = seed
         self.settings = dict(settings or {})
         self.noise = noise if noise is not None else NoiseSource(seed, Noise())

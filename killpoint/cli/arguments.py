@@ -37,6 +37,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _explore(commands.add_parser("explore", help="run schedule after schedule until a property fails", epilog=_CODES))
+    _run(commands.add_parser("run", help="run one schedule, simulated or on real processes", epilog=_CODES))
     _replay(commands.add_parser("replay", help="run a saved schedule again and look at it", epilog=_CODES))
     _shrink(commands.add_parser("shrink", help="go on shrinking a failing schedule", epilog=_CODES))
     _check(commands.add_parser("check", help="decide whether a recorded history is linearizable", epilog=_CODES))
@@ -48,7 +49,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     faults.add_argument("kind", nargs="?", metavar="KIND", help="what it models, what may still be asserted, its parameters")
     for command in (scenarios, mutants, faults):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    for name in ("explore", "replay", "shrink", "determinism"):
+    for name in ("explore", "run", "replay", "shrink", "determinism"):
         commands.choices[name].add_argument(
             "--escapes",
             choices=("error", "warn"),
@@ -72,6 +73,17 @@ def _explore(command: argparse.ArgumentParser) -> None:
         help="faults only as far as the system promises to survive them, or any; without it schedules draw either",
     )
     command.add_argument("--out", type=Path, default=Path(".killpoint"), metavar="DIR", help="where failures go (default .killpoint)")
+    command.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("scenario", metavar="SCENARIO", help=f"{_SCENARIO}, or the file of a schedule, ending in .json")
+    command.add_argument("--real", type=Path, metavar="DIR", help="on operating-system processes, with their files in DIR")
+    command.add_argument("--seed", type=_integer, metavar="N", help="the campaign's seed (default 0)")
+    command.add_argument("--number", type=_count, metavar="N", help="which of its schedules (default 0)")
+    command.add_argument("--mutant", metavar="NAME", help="plant a bug (see `killpoint mutants`)")
+    command.add_argument("--budget", choices=("quorum-safe", "unlimited"), help="without it the schedule draws either")
+    command.add_argument("--html", type=Path, metavar="OUT", help="write the space-time diagram as a page")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKED = ("explore", "model", "properties", "report", "sim")
+LINKED = ("explore", "model", "properties", "real", "report", "sim")
 """The folders that stand at the top and are reached as `killpoint.<folder>`."""
 
 _NOT_OURS = {"build", "dist", "__pycache__"}

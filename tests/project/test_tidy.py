@@ -104,6 +104,16 @@ def test_the_search_knows_no_system() -> None:
             assert is_in(target, "explore", "sim", "properties", "report"), f"{name} imports {target}"
 
 
+def test_real_processes_are_the_simulators_sibling() -> None:
+    # A process finds its scenario as every process of ours does; crashes of programs are judged as in the simulator.
+    shared = {"explore.catalog", "explore.confirm", "properties.common", "properties.history", "properties.verdict"}
+    for name, target in arrows("real"):
+        if ours(target) and not is_in(target, "real", "sim"):
+            assert target in shared, f"{name} imports {target}"
+    for name, target in arrows("sim", "model", "properties", "explore", "report"):
+        assert not is_in(target, "real"), f"{name} imports {target}"
+
+
 def test_pictures_are_drawn_from_records() -> None:
     for name, target in arrows("report"):
         if ours(target):

@@ -1,0 +1,114 @@
+"""Systems that the tests run both ways: one register, kept by its first host, which the others ask."""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar
+
+import trio
+
+from killpoint import Client, Host, Scenario, faults, operation, unique
+from killpoint.properties import Linearizable, Register
+from killpoint.sim.scenario import planted
+
+LOG = "register/log"
+
+
+async def keeper(host: Host) -> None:
+    """Answers once what it was told is on the disk."""
+    value = int.from_bytes((await host.disk.read(LOG))[-8:]) if await host.disk.exists(LOG) else None
+    host.observe(role="keeper", value=value)
+    while True:
+        message = await host.receive()
+        match message.body:
+            case ("write", int(new)):
+                await host.killpoint("before-write")
+                await host.disk.append(LOG, new.to_bytes(8))
+                await host.disk.fsync(LOG)
+                await host.disk.fsync_directory("register")
+                value = new
+                host.observe(value=value)
+                message.reply("written")
+            case "read":
+                message.reply(value)
+
+
+async def forgetful_keeper(host: Host) -> None:
+    """Answers, and keeps it in memory only."""
+    value = None
+    while True:
+        message = await host.receive()
+        match message.body:
+            case ("write", int(new)):
+                value = new
+                message.reply("written")
+            case "read":
+                message.reply(value)
+
+
+async def asker(host: Host) -> None:
+    """Passes everything on."""
+    async with trio.open_nursery() as nursery:
+        while True:
+            nursery.start_soon(_ask, host, await host.receive())
+
+
+async def _ask(host: Host, message) -> None:
+    with trio.move_on_after(1.0):
+        message.reply(await host.request("n1", message.body, timeout=1.0))
+
+
+class KeptRegister(Scenario):
+    """Clients write and read through any host."""
+
+    hosts: ClassVar = {"n1": keeper, "n2": asker, "n3": asker}
+    clients = 2
+    calm = 0.2
+    faults = faults.kills() | faults.power_losses() | faults.pauses() | faults.partitions()
+    properties: ClassVar = [Linearizable(Register())]
+    mutants = planted(__name__, "Forgetful")
+
+    @operation(value=unique, timeout=1.5)
+    async def write(self, client: Client, value: int) -> None:
+        """Each client writes through another host."""
+        await client.request({"c1": "n2", "c2": "n3"}[client.name], ("write", value), timeout=1.5)
+
+    @operation(through=("n1", "n2", "n3"), timeout=1.5)
+    async def read(self, client: Client, through: str) -> int | None:
+        """Read through a host."""
+        return await client.request(through, "read", timeout=1.5)
+
+
+class Forgetful(KeptRegister):
+    """The keeper acknowledges what is nowhere but in its memory.
+
+    Trigger: a write, a kill of the keeper, a read.
+    """
+
+    hosts: ClassVar = {**KeptRegister.hosts, "n1": forgetful_keeper}
+    minimal = 3
+
+
+async def crashes(host: Host) -> None:
+    await trio.sleep(0.05)
+    raise KeyError(host.name)
+
+
+async def exits(_host: Host) -> None:
+    await trio.sleep(0.05)
+    os._exit(7)
+
+
+async def returns(_host: Host) -> None:
+    pass
+
+
+async def spins(_host: Host) -> None:
+    while True:
+        pass
+
+
+class OddPrograms(KeptRegister):
+    """Programs that do not go on for ever."""
+
+    hosts: ClassVar = {"n1": keeper, "n2": crashes, "n3": exits, "n4": returns, "n5": spins}

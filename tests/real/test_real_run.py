@@ -1,0 +1,169 @@
+"""The same programs as operating-system processes: they are killed, stopped and cut off, and judged by the same checkers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from killpoint.explore.catalog import find_scenario
+from killpoint.properties.history import Incident, Observe
+from killpoint.properties.verdict import Status
+from killpoint.real.run import FolderError, run_for_real
+from killpoint.sim import codec
+from killpoint.sim.disk_faults import DiskFull
+from killpoint.sim.faults import Kill, Partition, Pause
+from killpoint.sim.scenario import ScenarioError
+from killpoint.sim.schedule import Boundary, Call, Inject, Schedule
+from killpoint.sim.session import run as run_simulated
+
+FILE = "tests/real/real_registers.py"
+KEPT = f"{FILE}:KeptRegister"
+
+
+@pytest.fixture(autouse=True)
+def root(request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def both(schedule, folder):
+    """The record of a schedule's simulated run, and that of its real one."""
+    scenario = find_scenario(schedule.scenario)
+    return run_simulated(schedule, scenario), run_for_real(schedule, scenario, folder, reference=schedule.scenario)
+
+
+def shape(record):
+    """What a run was like, without its times."""
+    operations = [(op.process, op.function, op.argument, op.outcome, op.result) for op in record.history.operations]
+    strikes = [(strike.fault, strike.effect, strike.hosts) for strike in record.strikes]
+    verdicts = [(verdict.name, verdict.status) for verdict in record.verdicts]
+    changes = [(e.kind, e.host) for e in record.history if isinstance(e, Incident) and e.kind not in ("start", "strike")]
+    return operations, strikes, verdicts, changes
+
+
+def observed(record, host):
+    return [dict(event.values) for event in record.history if isinstance(event, Observe) and event.host == host]
+
+
+TORTURE = (
+    Call(0.1, "c1", "write", {"value": 1}),
+    Inject(0.5, Kill(target="n1", duration=0.1)),
+    Call(3.5, "c2", "read", {"through": "n2"}),
+    Inject(3.7, Pause(target="n2", duration=0.6)),
+    Call(3.8, "c2", "read", {"through": "n2"}),
+    Inject(5.5, Partition(target="n1", shape="isolate", duration=1.8)),
+    Call(5.6, "c1", "write", {"value": 2}),
+    Call(7.8, "c1", "read", {"through": "n1"}),
+    Inject(8.0, Kill(target="keeper", duration=0.1), Boundary("keeper", "before-write")),
+    Call(8.2, "c2", "write", {"value": 3}),
+    Call(11.2, "c1", "read", {"through": "n3"}),
+)
+"""With seconds to spare where a process has to be started: the machine may be busy."""
+
+
+def test_one_schedule_both_ways_has_the_same_verdicts_and_the_same_shape(tmp_path):
+    schedule = Schedule(KEPT, 1, TORTURE, budget="unlimited")
+    simulated, real = both(schedule, tmp_path / "run")
+    assert shape(real) == shape(simulated)
+    assert real.status is Status.VALID
+    assert observed(real, "n1") == observed(simulated, "n1")
+    assert Counter(op.outcome.value for op in real.history.operations) == {"ok": 5, "info": 2}
+    assert (tmp_path / "run/n1/disk/register/log").stat().st_size in (8, 16)
+    assert real.trace is not None
+    delivered = [event for event in real.trace if event.kind == "deliver" and event.detail["sender"] != "world"]
+    assert all(event.cause is not None and event.cause < event.index for event in delivered)
+
+
+def test_a_write_that_was_only_in_memory_is_lost_both_ways(tmp_path):
+    actions = (
+        Call(0.1, "c1", "write", {"value": 1}),
+        Inject(0.5, Kill(target="n1", duration=0.1)),
+        Call(3.5, "c2", "read", {"through": "n3"}),
+    )
+    simulated, real = both(Schedule(KEPT, 1, actions, mutant="forgetful"), tmp_path)
+    assert shape(real) == shape(simulated)
+    assert real.failure is not None
+    assert real.failure.signature == simulated.failure.signature
+    assert real.failure.reason == simulated.failure.reason
+
+
+def test_an_issuance_cluster_loses_nothing_when_its_leader_is_killed_between_two_steps(tmp_path):
+    actions = (
+        Call(1.5, "c1", "issue", {"document": 1, "issuer": "court"}),
+        Inject(2.2, Kill(target="leader", duration=0.1), Boundary("leader", "after-cas-store")),
+        Call(2.3, "c2", "issue", {"document": 2, "issuer": "court"}),
+    )
+    scenario = find_scenario("civictrust")
+    real = run_for_real(Schedule("civictrust", 1, actions), scenario, tmp_path, reference="civictrust")
+    assert [(verdict.name, verdict.reason) for verdict in real.verdicts if verdict.status is not Status.VALID] == []
+    assert [strike.effect for strike in real.strikes] == ["struck"]
+    assert [op.outcome.value for op in real.history.operations if op.function == "issue"] == ["ok", "ok"]
+
+
+def test_programs_that_crash_exit_return_or_spin_get_their_verdict_and_leave_nothing_behind(tmp_path):
+    scenario = find_scenario(f"{FILE}:OddPrograms")
+    schedule = Schedule(f"{FILE}:OddPrograms", 1, (Call(0.6, "c1", "read", {"through": "n1"}),))
+    real = run_for_real(schedule, scenario, tmp_path, reference=schedule.scenario)
+    crashes = {event.host: event.detail for event in real.history if isinstance(event, Incident) and event.kind == "crash"}
+    assert {host: detail["error"] for host, detail in crashes.items()} == {"n2": "KeyError", "n3": "Exit"}
+    assert "real_registers.py" in crashes["n2"]["where"]
+    assert "status 7" in crashes["n3"]["message"]
+    # It is begun again in the calm phase, as a supervisor would, and as in the simulator.
+    assert [event.host for event in real.history if isinstance(event, Incident) and event.kind == "exit"] == ["n4", "n4"]
+    assert real.failure is not None
+    assert real.failure.name == "NoCrash"
+    assert [op.outcome.value for op in real.history.operations] == ["ok"]
+    living = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in living
+
+
+def test_a_fault_that_no_real_machine_suffers_on_demand_does_nothing_and_says_so(tmp_path):
+    schedule = Schedule(KEPT, 1, (Inject(0.1, DiskFull(target="n1", duration=0.1)),))
+    (strike,) = run_for_real(schedule, find_scenario(KEPT), tmp_path, reference=KEPT).strikes
+    assert (strike.effect, strike.detail) == ("nothing", "cannot be done to real processes")
+
+
+def test_a_run_that_is_stopped_is_judged_by_what_it_was(tmp_path):
+    asked = iter(range(100))
+    schedule = Schedule(KEPT, 1, (Call(0.0, "c1", "read", {"through": "n1"}), Call(60.0, "c1", "read", {"through": "n1"})))
+    real = run_for_real(schedule, find_scenario(KEPT), tmp_path, reference=KEPT, stop=lambda: next(asked) > 4)
+    assert [op.outcome.value for op in real.history.operations] == ["ok"]
+    assert real.ended < 10
+    assert real.status is Status.VALID
+
+
+def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    with pytest.raises(FolderError, match=r"there is something in .* already"):
+        run_for_real(Schedule(KEPT, 1), find_scenario(KEPT), tmp_path, reference=KEPT)
+    with pytest.raises(FolderError, match=r"cannot be used: (Not a directory|File exists)"):
+        run_for_real(Schedule(KEPT, 1), find_scenario(KEPT), tmp_path / "mine", reference=KEPT)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_program_that_cannot_be_loaded_is_named_with_its_output(tmp_path):
+    scenario = find_scenario(KEPT)
+    with pytest.raises(ScenarioError, match=r"the process of n1 did not load nowhere.py:Nothing; what it printed is in .*output.txt"):
+        run_for_real(Schedule(KEPT, 1), scenario, tmp_path, reference="nowhere.py:Nothing")
+    assert "there is no file nowhere.py" in (tmp_path / "n1/output.txt").read_text()
+
+
+def test_the_command_runs_for_real_and_leaves_a_history_that_can_be_checked(tmp_path):
+    folder, page, file = tmp_path / "run", tmp_path / "run.html", tmp_path / "given.json"
+    codec.write(file, Schedule(KEPT, 1, TORTURE[:2]))
+    ended = killpoint("run", file, "--real", folder, "--html", page)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "on 3 real processes" in ended.stdout
+    assert "struck n1" in ended.stdout
+    assert "Holds: NoCrash, Linearizable(Register)." in ended.stdout
+    assert page.read_text().startswith("<!doctype html>")
+    assert killpoint("check", folder / "history.jsonl", "--model", "register").returncode == 0
+    assert killpoint("run", folder / "schedule.json").returncode == 0
+    assert (folder / "schedule.json").read_text() == file.read_text()
+
+
+def killpoint(*arguments):
+    command = [sys.executable, "-m", "killpoint", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
