@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from killpoint import Host, sqlite
+from killpoint.sim.aim import Armed
 from killpoint.sim.codec import write_atomically
 from killpoint.sim.faults import PowerLoss
-from killpoint.sim.machine import Armed
 from killpoint.sim.world import World
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "sqlite.md"

@@ -21,7 +21,7 @@ import trio
 
 from ..explore.confirm import fresh_environment
 from ..properties.history import Value
-from ..sim.machine import Armed
+from ..sim.aim import Armed
 from .line import Crossing, Happening
 from .orders import Armed as ArmedBoundaries
 from .orders import Cuts, Go, Setup, Told

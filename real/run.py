@@ -20,8 +20,8 @@ import trio
 
 from ..properties.common import NoCrash
 from ..properties.history import History
+from ..sim.aim import Armed
 from ..sim.fault import ANY
-from ..sim.machine import Armed
 from ..sim.monitoring import judged
 from ..sim.record import Record, Statistics, Strike
 from ..sim.scenario import Scenario, ScenarioError

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from ..properties.history import Value
 from .fault import ANY
 from .noise import keyed_integer
 
-if TYPE_CHECKING:
-    from .machine import Armed
-
-__all__ = ["Aim", "Target"]
+__all__ = ["Aim", "Armed", "Target"]
 
 
 class Target(Protocol):
@@ -30,6 +28,29 @@ class Target(Protocol):
     def disarm(self, armed: Armed) -> None:
         """Let an action wait there no more."""
         ...
+
+
+class Armed:
+    """An action that waits for a boundary: strikes at the `remaining`-th crossing of `event` from now.
+
+    With a `role`, crossings count only of the host that holds it at that moment; such an action waits on every host at once.
+    With a `phase`, they count only while the host is in it.  `number` is the order of arming.
+    """
+
+    __slots__ = ("event", "number", "phase", "remaining", "role", "strike")
+
+    def __init__(self, number: int, event: str, role: str | None, phase: str, remaining: int, strike: Callable[[], None]) -> None:
+        self.number = number
+        self.event = event
+        self.role = role
+        self.phase = phase
+        self.remaining = remaining
+        self.strike = strike
+
+    def counts(self, machine: Target) -> bool:
+        """True if a machine that crosses the boundary now is what this waits for."""
+        observed = machine.observed
+        return (self.role is None or self.role == observed.get("role")) and (not self.phase or self.phase == observed.get("phase"))
 
 
 _Machine = TypeVar("_Machine", bound=Target)

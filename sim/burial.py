@@ -7,10 +7,14 @@ every handle fenced and everything that they print or raise discarded.
 from __future__ import annotations
 
 import atexit
+import gc
+import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from .interpose import logs
 from .watchdog import NeverYieldsError, watchdog
 
 if TYPE_CHECKING:
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from .trio_driver import Engine
     from .world import World
 
-__all__ = ["bury", "open_worlds"]
+__all__ = ["bury", "collect", "open_worlds"]
 
 open_worlds: WeakSet[World] = WeakSet()
 """Worlds that have not been buried."""
@@ -30,6 +34,30 @@ def bury(world: World, dead: Sequence[tuple[Machine, Engine]]) -> None:
         with world.drive:
             for machine, engine in dead:
                 _bury(world, machine, engine)
+            if any(machine.files is not None for machine, _ in dead):
+                # While a session is open nothing else collects, so what the run has left is in the youngest generation.
+                collect(world, 2 if world.drive.collecting or world.collections else 0)
+    logs.forget(world)
+
+
+def collect(world: World, generation: int = 2) -> None:
+    """Collect garbage.  Its clean-up code is that of dead hosts, which must not touch the files of the machine that simulates them."""
+    before, world.running = world.running, _nobody(world)
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        gc.collect(generation)
+    finally:
+        world.running, sys.unraisablehook = before, unraisable
+
+
+def _nobody(world: World) -> Machine | None:
+    """Some machine, as it would be without a program."""
+    machine = next(iter(world.machines.values()), None)
+    if machine is None:
+        return None
+    nobody = copy(machine)
+    nobody.handle = nobody.engine = nobody.files = None
+    return nobody
 
 
 def _bury(world: World, machine: Machine, engine: Engine) -> None:

@@ -18,7 +18,7 @@ import traceback
 import warnings
 from opcode import opmap
 from types import CoroutineType, FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .frames import defined_at, is_program
 from .trio_driver import Engine
@@ -55,6 +55,16 @@ class HostOutput(io.TextIOBase):
             self._world.log(self._level, line)
         return len(text)
 
+    @property
+    def buffer(self) -> Any:
+        """For programs that write bytes."""
+        return self.real.buffer if self._world.running is None else _Bytes(self)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """As everywhere."""
+        return "utf-8"
+
     def close(self) -> None:
         """The stream is everybody's."""
 
@@ -64,8 +74,26 @@ class HostOutput(io.TextIOBase):
             self.real.flush()
 
 
+class _Bytes(io.BufferedIOBase):
+    """`sys.stdout.buffer` of a host."""
+
+    def __init__(self, stream: HostOutput) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._stream.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
+    def close(self) -> None:
+        """The stream is everybody's."""
+
+
 class HostLogs(logging.Handler):
-    """The only handler of the root logger while a world is driven."""
+    """What hears everything that hosts log and that reaches the root logger."""
 
     def __init__(self, world: World) -> None:
         super().__init__()

@@ -106,9 +106,12 @@ class DiskImage:
 
     def has_room(self, size: int) -> bool:
         """True if so many bytes more can be written."""
-        if self._used + size > CAPACITY:
-            self._used = sum(len(inode.cached) for inode in self._inodes())  # what was removed is not counted any more
-        return self._used + size <= CAPACITY
+        return self._used + size <= CAPACITY or self.room() >= size  # what was removed meanwhile is no longer in use
+
+    def room(self) -> int:
+        """How many bytes more can be written."""
+        self._used = sum(len(inode.cached) for inode in self._inodes())
+        return max(CAPACITY - self._used, 0)
 
     def create(self, path: str) -> Inode:
         """Bind a name to a new, empty file."""

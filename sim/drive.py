@@ -34,7 +34,10 @@ class Drive:
         self._trap = trap
         self._depth = 0
         self._rang = False
-        self._logs = HostLogs(world)
+        self.listener = HostLogs(world)
+        self.levels: dict[logging.Logger, int] = {}
+        """Of loggers that hosts have changed, what they were before."""
+        self._level: int | None = None
         self._out = HostOutput(world, "print", sys.stdout)
         self._err = HostOutput(world, "stderr", sys.stderr)
         self._warnings = HostWarnings(world)
@@ -46,13 +49,11 @@ class Drive:
             return
         self._trio = driving(self._trap)
         self._trio.__enter__()
-        self._collecting = gc.isenabled()
+        self.collecting = gc.isenabled()
         gc.disable()
         root = logging.getLogger()
-        self._root = (root.handlers, root.level)
-        root.handlers = [self._logs]
-        if root.level > logging.INFO:
-            root.setLevel(logging.INFO)
+        self._root = root.level
+        root.setLevel(min(root.level, logging.INFO) if self._level is None else self._level)
         self._out.real, self._err.real = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._out, self._err
         self._warnings.__enter__()
@@ -70,9 +71,9 @@ class Drive:
         self._warnings.__exit__()
         sys.stdout, sys.stderr = self._out.real, self._err.real
         root = logging.getLogger()
-        root.handlers, level = self._root
-        root.setLevel(level)
-        if self._collecting:
+        self._level = root.level  # as the hosts have set it
+        root.setLevel(self._root)
+        if self.collecting:
             gc.enable()
         self._trio.__exit__(kind, error, trace)
         # An alarm may ring at the very end of the slice that it is for, and be heard only here.

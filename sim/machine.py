@@ -35,11 +35,12 @@ from .trio_driver import Engine, HostClock
 from .trio_sockets import hooks
 
 if TYPE_CHECKING:
-    from .aim import Target
+    from .aim import Armed
     from .interpose.files import HostFiles
+    from .interpose.logs import Loggers
     from .world import World
 
-__all__ = ["Armed", "Delivery", "Machine", "SimDisk", "SimHost", "UnknownHost"]
+__all__ = ["Delivery", "Machine", "SimDisk", "SimHost", "UnknownHost"]
 
 GROWING = ("write", "append", "truncate")
 """Operations that may need more room."""
@@ -49,29 +50,6 @@ PLAIN, REQUEST, REPLY, SEGMENT = 0, 1, 2, 3
 
 class UnknownHost(LookupError):  # noqa: N818  # what resolvers call it
     """A message was sent to a name that no host of this world has."""
-
-
-class Armed:
-    """An action that waits for a boundary: strikes at the `remaining`-th crossing of `event` from now.
-
-    With a `role`, crossings count only of the host that holds it at that moment; such an action waits on every host at once.
-    With a `phase`, they count only while the host is in it.  `number` is the order of arming.
-    """
-
-    __slots__ = ("event", "number", "phase", "remaining", "role", "strike")
-
-    def __init__(self, number: int, event: str, role: str | None, phase: str, remaining: int, strike: Callable[[], None]) -> None:
-        self.number = number
-        self.event = event
-        self.role = role
-        self.phase = phase
-        self.remaining = remaining
-        self.strike = strike
-
-    def counts(self, machine: Target) -> bool:
-        """True if a machine that crosses the boundary now is what this waits for."""
-        observed = machine.observed
-        return (self.role is None or self.role == observed.get("role")) and (not self.phase or self.phase == observed.get("phase"))
 
 
 class Machine:
@@ -94,6 +72,7 @@ class Machine:
         self.clock = MachineClock(self)
         self.last_uuid = 0
         self.files: HostFiles | None = None
+        self.loggers: Loggers | None = None
         self.stack: Stack | None = None
         self.powered = True
         self.sockets = hooks(self)

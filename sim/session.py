@@ -21,10 +21,11 @@ from trio.lowlevel import Abort, Task, current_task, wait_task_rescheduled
 from ..properties.common import NoCrash
 from ..properties.history import Complete, History, Invoke, Outcome, Value
 from ..properties.verdict import Property, Status, Verdict
+from .aim import Armed
 from .calling import carry_out
 from .fault import ANY
 from .frames import defined_at
-from .machine import Armed, Machine
+from .machine import Machine
 from .monitoring import finished, started
 from .noise import NoiseSource
 from .payload import encode_recorded

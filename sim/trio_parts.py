@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from heapq import heappush
 from itertools import count
+from types import SimpleNamespace
 
 import outcome
 import trio
@@ -42,6 +43,10 @@ class NoIO:
     def __getattr__(self, name: str) -> object:
         """Whatever trio's public functions ask an I/O manager for."""
         return self._none(name)
+
+    def statistics(self) -> object:
+        """For `trio.lowlevel.current_statistics`."""
+        return SimpleNamespace(backend="simulated", tasks_waiting_read=0, tasks_waiting_write=0)
 
     def process_events(self, events: object) -> None:
         """There are none."""

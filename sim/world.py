@@ -23,7 +23,6 @@ What happens is written down by `Chronicle`; who is meant, and what strikes at w
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
@@ -32,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..properties.history import Value
 from .aim import Aim
-from .burial import bury, open_worlds
+from .burial import bury, collect, open_worlds
 from .chronicle import Chronicle
 from .digest import BLOCK
 from .drive import Drive
@@ -91,7 +90,7 @@ class World(Chronicle, Aim[Machine]):
         self.tolerates = tolerates
         self.network = Network(self)
         self.system = tuple(programs)
-        self.slices = 0
+        self.slices = self.collections = 0
         self._heap: list[Entry] = []
         self._dead: list[tuple[Machine, Engine]] = []
         self.trap = TaskTrap(partial(arrange, self))
@@ -172,7 +171,8 @@ class World(Chronicle, Aim[Machine]):
         if self.digest.full:
             self.digest.flush()
             if len(self.digest.blocks) % COLLECT_EVERY == 0:
-                gc.collect()
+                self.collections += 1
+                collect(self)
             if max(self.index, len(self.digest.blocks) * BLOCK) > MAX_EVENTS:
                 self._give_up()
         return True

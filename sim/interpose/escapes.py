@@ -10,12 +10,14 @@ counted.  Clocks and entropy that a C extension reads by itself raise no events;
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ..frames import is_program
 from . import running
+from .files import is_code
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -61,17 +63,19 @@ def watch() -> None:
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event in _EVENTS:
         machine = running.machine()
-        if machine is not None and machine.alive and not _harmless(event, arguments):
+        if machine is not None and not _harmless(event, arguments):
+            if not machine.alive:
+                raise OSError(errno.EIO, "the program that does this is dead")  # its clean-up code, which no kill would have run
             _escaped(machine, event, arguments)
 
 
 def _harmless(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Reading; databases in memory."""
+    """Reading code; databases in memory."""
     if any("__pycache__" in str(argument) for argument in arguments[:2]):
         return True  # the interpreter keeps what it has compiled
     if event == "open":
         path, _, flags = arguments
-        return isinstance(path, int) or (isinstance(flags, int) and not flags & _WRITING)
+        return isinstance(path, int) or (isinstance(flags, int) and not flags & _WRITING and is_code(path))
     return event == "sqlite3.connect" and str(arguments[0]) == ":memory:"
 
 

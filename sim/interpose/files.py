@@ -15,8 +15,12 @@ import io
 import os
 import stat as modes
 import sys
+import zlib
+import zoneinfo
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..clock import EPOCH
 
 if TYPE_CHECKING:
     from ..disk import Inode
@@ -33,7 +37,7 @@ PRESENT = ("dev", "etc", "home", "mnt", "opt", "root", "run", "srv", TEMPORARY, 
 
 _CODE = tuple(
     sorted({os.path.realpath(folder) + "/" for folder in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))})  # noqa: PTH120
-)
+) + tuple(f"{folder}/" for folder in zoneinfo.TZPATH)
 
 Real = Callable[..., Any]
 
@@ -74,6 +78,8 @@ class HostFiles:
         self.image = machine.disk
         self.open: dict[int, HostFile] = {}
         self.directories: dict[int, str] = {}
+        self.flocks: dict[int, dict[int, bool]] = {}
+        """By file, which descriptors hold a lock, and whether it is exclusive."""
         self.locks: dict[str, Any] = {}
         self.memories: dict[str, Any] = {}
         """Locks and shared memory of databases, for the connections of one process, by file."""
@@ -98,9 +104,10 @@ class HostFiles:
         if not self.is_directory(above):
             fail(errno.ENOTDIR if self.image.exists(above) else errno.ENOENT, path)
 
-    def status(self, inode: Inode | None) -> os.stat_result:
+    def status(self, inode: Inode | None, directory: str = "") -> os.stat_result:
         """What `os.stat` says of a file, or of a directory for None."""
-        kind, number, size, when = (modes.S_IFDIR | 0o755, 2, 4096, 0.0)
+        number = 2 if not directory else 1 << 40 | zlib.crc32(directory.encode())  # no two directories are the same file
+        kind, size, when = (modes.S_IFDIR | 0o755, 4096, EPOCH)
         if inode is not None:
             kind, number, size, when = modes.S_IFREG | 0o644, inode.number + 3, len(inode.cached), inode.modified
         more = {f"st_{which}time{unit}": value for which in "amc" for unit, value in (("", when), ("_ns", round(when * 1e9)))}
@@ -248,8 +255,10 @@ class HostFile(io.RawIOBase):
 
     def close(self) -> None:
         """Close it; closing makes nothing durable."""
-        if not self.closed:
-            self._files.open.pop(getattr(self, "_descriptor", -1), None)
+        if not self.closed and hasattr(self, "_descriptor"):
+            self._files.open.pop(self._descriptor, None)
+            if self._files.flocks:
+                self._files.flocks.get(self.status().st_ino, {}).pop(self._descriptor, None)
         super().close()
 
     def _check(self) -> None:
@@ -276,7 +285,7 @@ def open_file(
     kinds = [letter for letter in mode if letter in _FLAGS]
     if len(kinds) != 1 or set(mode) - set("rwxabt+") or ("b" in mode and "t" in mode):
         return real(file, mode)  # which says what is wrong
-    if is_code(file) and kinds == ["r"] and "+" not in mode:
+    if kinds == ["r"] and "+" not in mode and is_code(file) and not machine.disk.exists(name_of(file)):
         return real(file, mode, buffering, encoding, errors, newline, closefd, opener)
     files = files_of(machine)
     flags = _FLAGS[kinds[0]]

@@ -11,6 +11,7 @@ import stat as modes
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from ..disk import CAPACITY
 from .files import PRESENT, HostFile, HostFiles, fail, files_of, is_code, name_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["FUNCTIONS"]
 
 Real = Callable[..., Any]
+
+_BLOCK = 4096
 
 
 def _at(machine: Machine, path: Any, dir_fd: int | None) -> Any:
@@ -33,7 +36,7 @@ def _at(machine: Machine, path: Any, dir_fd: int | None) -> Any:
 
 def _os_open(machine: Machine, real: Real, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     path = _at(machine, path, dir_fd)
-    if is_code(path) and flags & os.O_ACCMODE == os.O_RDONLY:
+    if is_code(path) and flags & os.O_ACCMODE == os.O_RDONLY and not machine.disk.exists(name_of(path)):
         return int(real(path, flags, mode))
     files = files_of(machine)
     name = name_of(path)
@@ -86,13 +89,13 @@ def _stat(machine: Machine, real: Real, path: Any, *, dir_fd: int | None = None,
         return file.status()
     files = files_of(machine)
     if isinstance(path, int):
-        return files.status(None) if path in files.directories else real(path)
+        return files.status(None, files.directories[path]) if path in files.directories else real(path)
     path = _at(machine, path, dir_fd)
     name = name_of(path)
     if files.image.exists(name):
         return files.status(files.image.file(name))
     if files.is_directory(name):
-        return files.status(None)
+        return files.status(None, name)
     if is_code(path):
         return real(path)  # type: ignore[no-any-return]
     return fail(errno.ENOENT, path)
@@ -227,7 +230,9 @@ def _rename(machine: Machine, real: Real, src: Any, dst: Any, *, src_dir_fd: int
     files = files_of(machine)
     source, target = name_of(_at(machine, src, src_dir_fd)), name_of(_at(machine, dst, dst_dir_fd))
     if not files.image.exists(source):
-        fail(errno.EOPNOTSUPP if files.is_directory(source) else errno.ENOENT, src)
+        if files.is_directory(source):
+            raise OSError(errno.EOPNOTSUPP, f"a simulated disk cannot rename directories, only files: {os.fsdecode(src)}", src)
+        fail(errno.ENOENT, src)
     if files.is_directory(target):
         fail(errno.EISDIR, dst)
     files.parent(target, dst)
@@ -264,6 +269,47 @@ def _getcwd(machine: Machine, real: Real) -> str:
     return "/"
 
 
+def _uname(machine: Machine, real: Real) -> Any:
+    system, _, *rest = real()
+    return os.uname_result((system, machine.name, *rest))
+
+
+def _getppid(machine: Machine, real: Real) -> int:
+    return 1
+
+
+def _umask(machine: Machine, real: Real, mask: int) -> int:
+    return 0o022
+
+
+def _readlink(machine: Machine, real: Real, path: Any, *, dir_fd: int | None = None) -> Any:
+    _stat(machine, os.stat, path, dir_fd=dir_fd)
+    return fail(errno.EINVAL, path)
+
+
+def _statvfs(machine: Machine, real: Real, path: Any) -> Any:
+    """How large the disk is, and how much of it is free."""
+    if not isinstance(path, int):
+        _stat(machine, os.stat, path)
+    blocks, free = CAPACITY // _BLOCK, machine.disk.room() // _BLOCK
+    return os.statvfs_result((_BLOCK, _BLOCK, blocks, free, free, 1 << 20, 1 << 19, 1 << 19, 0, 255))
+
+
+def _preadv(file: HostFile, buffers: Any, offset: int, *_: Any) -> int:
+    done = 0
+    for buffer in buffers:
+        view = memoryview(buffer).cast("B")
+        data = file.read_at(len(view), offset + done)
+        view[: len(data)] = data
+        done += len(data)
+    return done
+
+
+def _allocate(file: HostFile, offset: int, length: int) -> None:
+    if file.status().st_size < offset + length:
+        file.truncate(offset + length)
+
+
 def _nothing(machine: Machine, real: Real, *args: Any, **kwargs: Any) -> None:
     """Permissions and owners: a simulated disk has none."""
 
@@ -277,6 +323,19 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pwrite": _on_descriptor(lambda file, data, offset: file.write_at(bytes(data), offset)),
     "lseek": _on_descriptor(lambda file, position, how: file.seek(position, how)),
     "ftruncate": _on_descriptor(lambda file, length: file.truncate(length)),
+    "writev": _on_descriptor(lambda file, buffers: file.write(b"".join(bytes(buffer) for buffer in buffers))),
+    "pwritev": _on_descriptor(lambda file, buffers, offset, *_: file.write_at(b"".join(bytes(buffer) for buffer in buffers), offset)),
+    "readv": _on_descriptor(lambda file, buffers: sum(file.readinto(buffer) for buffer in buffers)),
+    "preadv": _on_descriptor(_preadv),
+    "posix_fallocate": _on_descriptor(_allocate),
+    "posix_fadvise": _on_descriptor(lambda *_: None),
+    "set_blocking": _on_descriptor(lambda *_: None),
+    "uname": _uname,
+    "getppid": _getppid,
+    "umask": _umask,
+    "readlink": _readlink,
+    "statvfs": _statvfs,
+    "fstatvfs": _statvfs,
     "fstat": _stat,
     "isatty": _on_descriptor(lambda _: False),
     "fsync": _fsync,

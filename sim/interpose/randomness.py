@@ -53,9 +53,21 @@ def _getpid(machine: Machine, *_: Any) -> int:
     return 1000 + 100 * machine.index + machine.incarnation
 
 
+def _getrandom(machine: Machine, _module: Any, arguments: tuple[Any, ...], _keywords: Any, real: Callable[..., Any]) -> Any:
+    size = arguments[0] if arguments else None
+    return machine.entropy.randbytes(size) if isinstance(size, int) and size >= 0 else real(*arguments)
+
+
+def _uuid_bytes(machine: Machine, *_: Any) -> tuple[bytes, int]:
+    """What `uuid.uuid1` asks the C library for, whoever holds it."""
+    return uuid1(machine).bytes, 0
+
+
 NATIVES = (
     Native(os.urandom, _urandom),
     Native(os.getpid, _getpid),
+    *((Native(os.getrandom, _getrandom),) if hasattr(os, "getrandom") else ()),
+    *((Native(uuid._generate_time_safe, _uuid_bytes),) if uuid._generate_time_safe is not None else ()),  # type: ignore[attr-defined]
     Native(_HIDDEN.random, _random),
     Native(_HIDDEN.getrandbits, _getrandbits),
     Native(super(random.Random, _HIDDEN).seed, _seed),

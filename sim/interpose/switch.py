@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import builtins
+import fcntl
 import glob
 import io
+import logging
 import os
+import platform
 import random
 import socket
+import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable
 from functools import wraps
@@ -16,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..kernel.socket import SimSocket
 from ..trio_sockets import MODULES, TrioSocket, make
-from . import escapes, files, names, posix, randomness, refusals, running, times
+from . import escapes, files, locks, logs, names, posix, randomness, refusals, running, times
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -73,7 +78,7 @@ def _of_host_or_real(real: Callable[..., Any], simulated: Callable[..., Any]) ->
     @wraps(real)
     def either(*args: Any, **kwargs: Any) -> Any:
         machine: Machine | None = running.machine()
-        return real(*args, **kwargs) if machine is None or machine.handle is None else simulated(machine, real, *args, **kwargs)
+        return real(*args, **kwargs) if machine is None else simulated(machine, real, *args, **kwargs)
 
     return either
 
@@ -91,21 +96,29 @@ def _drawn_by_host(name: str) -> Callable[..., Any]:
     return lambda machine, *args, **kwargs: None if name in ("seed", "setstate") else getattr(machine.entropy, name)(*args, **kwargs)
 
 
+_NOT_THERE: tuple[tuple[Any, str, Callable[..., Any]], ...] = (*refusals.REFUSED, *refusals.IGNORED, *logs.REFUSED)
+
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (socket, "socket", _Socket),
     *((socket, name, _of_host(getattr(socket, name), getattr(names, name))) for name in names.__all__),
     *((random, name, _of_host(getattr(random, name), _drawn_by_host(name))) for name in randomness.FUNCTIONS),
     *((module, "open", _of_host_or_real(open, files.open_file)) for module in (builtins, io)),
-    *((os, name, _of_host_or_real(getattr(os, name), simulated)) for name, simulated in posix.FUNCTIONS.items()),
-    *((module, name, _of_host(getattr(module, name), simulated)) for module, name, simulated in refusals.REFUSED + refusals.IGNORED),
+    *((os, name, _of_host_or_real(getattr(os, name), simulated)) for name, simulated in posix.FUNCTIONS.items() if hasattr(os, name)),
+    *((module, name, _of_host(getattr(module, name), simulated)) for module, name, simulated in _NOT_THERE),
+    *((fcntl, name, _of_host_or_real(getattr(fcntl, name), simulated)) for name, simulated in locks.FUNCTIONS.items()),
     *((os, name, _of_host(getattr(os, name), refusals.exit_now)) for name in ("_exit", "abort")),
     (tempfile, "_gettempdir", _of_host(tempfile._gettempdir, files.temporary_folder)),  # type: ignore[attr-defined]
     (tempfile, "_get_candidate_names", _of_host(tempfile._get_candidate_names, files.temporary_names)),  # type: ignore[attr-defined]
+    *logs.REPLACED,
+    (platform, "node", _of_host(platform.node, lambda machine: machine.name)),
     (uuid, "uuid1", _of_host(uuid.uuid1, randomness.uuid1)),
     (uuid, "getnode", _of_host(uuid.getnode, randomness.getnode)),
     *((module, "from_stdlib_socket", _from_stdlib_socket(module.from_stdlib_socket)) for module in MODULES),
 )
 """What is replaced by what: made once, since driving begins and ends often."""
+
+
+platform.uname()  # kept by `platform` for good, so it had better be the real one
 
 
 def _rebind_what_was_bound_early() -> None:
@@ -123,17 +136,72 @@ _rebind_what_was_bound_early()
 _NATIVES = (*times.NATIVES, *randomness.NATIVES)
 
 
+_BY_IDENTITY = {
+    id(getattr(module, name)): (getattr(module, name), replacement)
+    for module, name, replacement in _REPLACED
+    if not isinstance(module, type) and replacement is not _Socket
+}
+_EARLY = ("tarfile", "bz2", "tokenize")
+"""Modules of the standard library that have bound `open` to a name of theirs."""
+_seen: set[str] = set()
+
+
+def _rebind_imported_names() -> None:
+    """`from os import rename` gives a module a name of its own, which nothing done to `os` reaches: such names are replaced where they are.
+
+    Done once per module and for good: whoever is no host goes on to get the real function.
+    """
+    for name in [name for name in sys.modules if name not in _seen]:
+        _seen.add(name)
+        top = name.partition(".")[0]
+        if (top in sys.stdlib_module_names and name not in _EARLY) or top in ("killpoint", "trio"):
+            continue
+        names = getattr(sys.modules[name], "__dict__", None)
+        if type(names) is dict:
+            for key, value in list(names.items()):
+                found = _BY_IDENTITY.get(id(value))
+                if found is not None and found[0] is value:
+                    names[key] = found[1]
+
+
+class _Zone:
+    """The time zone of the process is UTC while a world is driven: C code of `datetime` and `time.mktime` ask the C library for it."""
+
+    def __enter__(self) -> None:
+        self._saved = None
+        if time.daylight or time.timezone or time.tzname[0] != "UTC":
+            self._saved = (os.environ.get("TZ"),)
+            os.environ["TZ"] = "UTC"
+            time.tzset()
+
+    def __exit__(self, *_: object) -> None:
+        if self._saved is not None:
+            (zone,) = self._saved
+            if zone is None:
+                del os.environ["TZ"]
+            else:
+                os.environ["TZ"] = zone
+            time.tzset()
+
+
 class Interposition:
     """While entered, what the standard library does for hosts is what their world does."""
 
-    __slots__ = ("_saved", "_world")
+    __slots__ = ("_logs", "_saved", "_world", "_zone")
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def __enter__(self) -> None:
         escapes.watch()
+        if len(sys.modules) != len(_seen):
+            _rebind_imported_names()
+        self._zone = _Zone()
+        self._zone.__enter__()
         running.begin(self._world)
+        self._logs = "handlers" not in vars(logging.Logger)
+        if self._logs:
+            logging.Logger.handlers = logs.HostHandlers()  # type: ignore[assignment]  # for the time being
         self._saved = [(module, name, getattr(module, name)) for module, name, _ in _REPLACED]
         for module, name, replacement in _REPLACED:
             setattr(module, name, replacement)
@@ -147,4 +215,7 @@ class Interposition:
                 native.restore()
         for module, name, value in self._saved:
             setattr(module, name, value)
+        if self._logs:
+            del logging.Logger.handlers
         running.end()
+        self._zone.__exit__()

@@ -77,6 +77,8 @@ def _now(machine: Machine, cls: Any, arguments: tuple[Any, ...], keywords: dict[
 
 def _today(machine: Machine, cls: Any, *_: Any) -> Any:
     moment = datetime.fromtimestamp(machine.clock.wall(), UTC)
+    if issubclass(cls, datetime):
+        return cls.fromtimestamp(machine.clock.wall(), UTC).replace(tzinfo=None)  # it inherits `today` of `date`
     return cls(moment.year, moment.month, moment.day)
 
 

@@ -153,7 +153,7 @@ class Connection:
         """No more will be sent."""
         if not self.finished and not self.reset:
             self.finished = True
-            self._transmit(Segment(FIN, self.local, self.remote, self.stack, self.sent))
+            self._transmit(Segment(FIN, self.local, self.remote, self.stack, self.sent, secret=self.secret))
 
     def close(self) -> None:
         """The program has closed its socket.  What was not read is lost, and the peer is told so."""

@@ -10,7 +10,7 @@ import trio
 from hypothesis import settings
 
 from killpoint.sim import faults
-from killpoint.sim.machine import Armed
+from killpoint.sim.aim import Armed
 from killpoint.sim.noise import NoiseSource
 from killpoint.sim.scenario import Client, Failed, Scenario, Unknown, operation, unique
 from killpoint.sim.schedule import Boundary, Call, Inject, Noise

@@ -7,8 +7,8 @@ import pytest
 import trio
 from sim_worlds import at_boundary, gossip, idle, open_world
 
+from killpoint.sim.aim import Armed
 from killpoint.sim.fault import ANY
-from killpoint.sim.machine import Armed
 
 BOUNDARIES = ("send", "deliver", "disk", "disk:write", "disk:fsync", "middle")
 

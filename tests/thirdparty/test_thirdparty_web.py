@@ -192,6 +192,63 @@ def test_tls_works_and_what_openssl_draws_is_not_part_of_the_run(contexts):
     assert first.digest.hexdigest() == second.digest.hexdigest()
 
 
+async def tls_caller(context, host):
+    """Connections that end in good order."""
+    called = 0
+    while True:
+        try:
+            with trio.fail_after(2):
+                async with await trio.open_ssl_over_tcp_stream("server", 8000, ssl_context=context) as stream:
+                    await stream.send_all(b"secret" * 100)
+                    received = b""
+                    while len(received) < 600:
+                        received += (data := await stream.receive_some())
+                        if not data:
+                            break
+        except (trio.TooSlowError, trio.BrokenResourceError, OSError):
+            pass
+        called += received == b"secret" * 100
+        host.observe(called=called)
+        await trio.sleep(1.0)
+
+
+def test_closing_a_tls_connection_tells_nothing_of_how_long_its_secrets_were(contexts):
+    programs = {"server": partial(tls_server, contexts[0]), "client": partial(tls_caller, contexts[1])}
+    digests = {play(programs, seed=seed, trouble=False).digest.hexdigest() for seed in (3, 3, 3, 3, 3, 3)}
+    assert len(digests) == 1
+    assert play(programs, seed=1).machines["client"].observed["called"] > 20
+
+
+async def http2_server(files, host):
+    config = hypercorn.config.Config()
+    config.bind = ["0.0.0.0:8443"]
+    config.certfile = config.keyfile = files
+    await hypercorn.trio.serve(app, config)
+
+
+async def http2_client(context, host):
+    async with httpx.AsyncClient(http2=True, verify=context, timeout=1.0) as client:
+        while True:
+            try:
+                response = await client.post("https://server:8443/", content=b"x")
+                host.observe(answer=response.text, version=response.http_version)
+            except httpx.HTTPError as error:
+                host.observe(broken=type(error).__name__)
+            await trio.sleep(0.1)
+
+
+def test_http2_over_tls_is_the_same_run_twice():
+    authority = trustme.CA()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with authority.issue_cert("server").private_key_and_cert_chain_pem.tempfile() as files:
+        programs = {"server": partial(http2_server, files), "client": partial(http2_client, context)}
+        first, second = play(programs, seed=4), play(programs, seed=4)
+    assert first.digest.hexdigest() == second.digest.hexdigest()
+    assert first.machines["client"].observed["version"] == "HTTP/2"
+    assert int(first.machines["client"].observed["answer"]) > 50
+
+
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
