@@ -13,7 +13,6 @@ import random
 import socket
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable
 from functools import wraps
@@ -164,26 +163,6 @@ def _rebind_imported_names() -> None:
                     names[key] = found[1]
 
 
-class _Zone:
-    """The time zone of the process is UTC while a world is driven: C code of `datetime` and `time.mktime` ask the C library for it."""
-
-    def __enter__(self) -> None:
-        self._saved = None
-        if time.daylight or time.timezone or time.tzname[0] != "UTC":
-            self._saved = (os.environ.get("TZ"),)
-            os.environ["TZ"] = "UTC"
-            time.tzset()
-
-    def __exit__(self, *_: object) -> None:
-        if self._saved is not None:
-            (zone,) = self._saved
-            if zone is None:
-                del os.environ["TZ"]
-            else:
-                os.environ["TZ"] = zone
-            time.tzset()
-
-
 class Interposition:
     """While entered, what the standard library does for hosts is what their world does."""
 
@@ -196,7 +175,7 @@ class Interposition:
         escapes.watch()
         if len(sys.modules) != len(_seen):
             _rebind_imported_names()
-        self._zone = _Zone()
+        self._zone = times.Zone()
         self._zone.__enter__()
         running.begin(self._world)
         self._logs = "handlers" not in vars(logging.Logger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..machine import Machine
 
-__all__ = ["NATIVES"]
+__all__ = ["NATIVES", "Zone"]
 
 _NANO = 1_000_000_000
 
@@ -102,3 +103,25 @@ NATIVES = (
     Native(date.today, _today),
 )
 """What is replaced.  Processor time passes as virtual time does: a program takes none of either."""
+
+
+class Zone:
+    """The time zone of the process is UTC while a world is driven: C code of `datetime` and `time.mktime` ask the C library for it."""
+
+    def __enter__(self) -> None:
+        """Change it, unless it is that already."""
+        self._saved: tuple[str | None] | None = None
+        if time.daylight or time.timezone or time.tzname[0] != "UTC":
+            self._saved = (os.environ.get("TZ"),)
+            os.environ["TZ"] = "UTC"
+            time.tzset()
+
+    def __exit__(self, *_: object) -> None:
+        """Change it back."""
+        if self._saved is not None:
+            (zone,) = self._saved
+            if zone is None:
+                del os.environ["TZ"]
+            else:
+                os.environ["TZ"] = zone
+            time.tzset()
