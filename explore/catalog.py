@@ -12,10 +12,11 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from ..sim.faults import chosen
 from ..sim.frames import authored
 from ..sim.scenario import Scenario
 
-__all__ = ["UnknownScenarioError", "find_scenario", "reference_to", "scenario_names"]
+__all__ = ["UnknownScenarioError", "find_scenario", "reference_to", "scenario_names", "with_faults"]
 
 GROUP = "killpoint.scenarios"
 
@@ -50,6 +51,23 @@ def find_scenario(reference: str) -> type[Scenario]:
     if not (isinstance(found, type) and issubclass(found, Scenario)):
         raise UnknownScenarioError(f"{reference!r} is not a Scenario class but {found!r}")
     return found
+
+
+def with_faults(scenario: type[Scenario], names: str | None) -> type[Scenario]:
+    """The scenario with other faults: `all`, or kinds by name with commas between; as it is for None.
+
+    Raises:
+        FaultError: there is no such kind.
+    """
+    if names is None:
+        return scenario
+
+    def mutant(kind: type[Scenario], name: str | None) -> type[Scenario]:
+        return kind if name is None else scenario.mutant(name)
+
+    members = {"faults": chosen(names, scenario.cast()), "mutant": classmethod(mutant), "__doc__": scenario.__doc__}
+    members |= {"__module__": scenario.__module__, "__qualname__": scenario.__qualname__}
+    return type(scenario.__name__, (scenario,), members)
 
 
 def reference_to(scenario: type[Scenario]) -> str:

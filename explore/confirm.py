@@ -17,7 +17,7 @@ import msgspec
 
 from ..sim.record import Record
 
-__all__ = ["Confirmation", "confirm", "fresh_environment"]
+__all__ = ["Confirmation", "confirm", "foreign_environment", "fresh_environment"]
 
 PATIENCE = 300.0
 """Seconds of real time after which a fresh process is given up."""
@@ -34,6 +34,11 @@ def fresh_environment(hash_seed: int) -> dict[str, str]:
     """The environment for a Python that imports what this one can import, under a given hash seed."""
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     return {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": paths}
+
+
+def foreign_environment(hash_seed: int) -> dict[str, str]:
+    """The environment for another interpreter, which imports from packages of its own and from the folder one stands in."""
+    return {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": str(Path.cwd())}
 
 
 def other_hash_seed() -> int:

@@ -19,15 +19,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 import msgspec
 
-from .catalog import find_scenario
+from .catalog import find_scenario, with_faults
 from .census import Crossing
-from .confirm import fresh_environment
+from .confirm import foreign_environment, fresh_environment
 from .digests import Answer, Event, Request
 from .generate import crossings
 
@@ -52,7 +54,7 @@ class Divergence(msgspec.Struct, frozen=True):
 
     `cause` says in words what the run depends on.  `before` are the last events that were alike, `left` and `right` the first
     that differ (None: one run had ended).  `leaked` names attributes of modules that no longer hold what they held before the
-    first run.
+    first run.  The stacks are the program's lines, outermost first, that made the two events.
     """
 
     number: int
@@ -62,31 +64,39 @@ class Divergence(msgspec.Struct, frozen=True):
     left: Event | None = None
     right: Event | None = None
     leaked: tuple[str, ...] = ()
+    left_stack: tuple[str, ...] = ()
+    right_stack: tuple[str, ...] = ()
 
 
 class DeterminismReport(msgspec.Struct, frozen=True):
-    """How many schedules were compared, which differed, and what is behind the first of those."""
+    """How many schedules were compared, which differed, and what is behind the first of those.
+
+    `struck` says in how many of them each kind of fault struck, and `crossed` in how many each boundary was crossed.
+    """
 
     compared: int
     differing: tuple[int, ...] = ()
     divergence: Divergence | None = None
+    struck: Mapping[str, int] = {}
+    crossed: Mapping[str, int] = {}
 
 
 class _Worker:
     """A fresh process that carries out one request; leaving the `with` block ends it."""
 
-    def __init__(self, request: Request, hash_seed: int) -> None:
+    def __init__(self, request: Request, hash_seed: int, python: Path | None = None) -> None:
         self.hash_seed = hash_seed
         self._request = request
+        self._python = python
 
     def __enter__(self) -> Self:
         self._words: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # closed on leaving
-        self._process = subprocess.Popen(  # our own command
-            [sys.executable, "-m", "killpoint.explore.digests"],
+        self._process = subprocess.Popen(  # noqa: S603  # our own command
+            [str(self._python or sys.executable), "-m", "killpoint.explore.digests"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
-            env=fresh_environment(self.hash_seed),
+            env=fresh_environment(self.hash_seed) if self._python is None else foreign_environment(self.hash_seed),
             text=True,
             # Ctrl-C is for us to handle; we end our workers ourselves.
             start_new_session=os.name == "posix",
@@ -123,6 +133,15 @@ class _Worker:
         raise WorkerError(said[-1] if said else f"a process ended with code {self._process.returncode} and said nothing")
 
 
+class _Circumstances(msgspec.Struct, frozen=True):
+    """In what process schedules are run: those before it, the hash seed, whether memory is scattered, whether by the other interpreter."""
+
+    numbers: tuple[int, ...]
+    hash_seed: int
+    unlike: bool = False
+    foreign: bool = False
+
+
 class _Question(msgspec.Struct, frozen=True):
     """What is to be run; the answer to whether it is deterministic is made of many requests."""
 
@@ -131,13 +150,18 @@ class _Question(msgspec.Struct, frozen=True):
     mutant: str | None
     numbers: tuple[int, ...]
     census: tuple[Crossing, ...]
+    faults: str | None
+    python: Path | None
 
-    def request(self, numbers: Sequence[int], *, unlike: bool = False, traced: int | None = None) -> Request:
-        return Request(self.scenario, self.seed, tuple(numbers), self.mutant, unlike, traced, self.census)
+    def request(
+        self, numbers: Sequence[int], *, unlike: bool = False, traced: int | None = None, stack_at: int | None = None
+    ) -> Request:
+        return Request(self.scenario, self.seed, tuple(numbers), self.mutant, unlike, traced, self.census, self.faults, stack_at)
 
-    def last_answer(self, numbers: Sequence[int], hash_seed: int, *, unlike: bool = False) -> Answer:
+    def last_answer(self, how: _Circumstances, *, stack_at: int | None = None) -> Answer:
         """Run schedules in a fresh process, with a trace of the last."""
-        with _Worker(self.request(numbers, unlike=unlike, traced=numbers[-1]), hash_seed) as worker:
+        request = self.request(how.numbers, unlike=how.unlike, traced=how.numbers[-1], stack_at=stack_at)
+        with _Worker(request, how.hash_seed, self.python if how.foreign else None) as worker:
             last = None
             while (answer := worker.answer()) is not None:
                 last = answer
@@ -152,25 +176,29 @@ def check_determinism(
     first: int = 0,
     seed: int = 0,
     mutant: str | None = None,
+    faults: str | None = None,
+    python: Path | None = None,
     each: Callable[[int], None] = lambda _runs: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> DeterminismReport:
     """Compare the digests of schedules `first` to `first + schedules - 1` in two fresh processes; see the module docstring.
 
-    `scenario` is a reference (see `catalog.py`).  `each` is told how many runs have ended, of both processes together; `stop`
-    is asked several times a second.
+    `scenario` is a reference (see `catalog.py`), `faults` are other kinds than its own, and `python` is another interpreter for the
+    second process, which must have Killpoint and all that the scenario needs.  `each` is told how many runs have ended, of both
+    processes together; `stop` is asked several times a second.
 
     Raises:
         ScenarioError: there is no such scenario.
         WorkerError: a process ended with an error.
     """
-    question = _Question(scenario, seed, mutant, tuple(range(first, first + schedules)), crossings(find_scenario(scenario)))
+    numbers = tuple(range(first, first + schedules))
+    question = _Question(scenario, seed, mutant, numbers, crossings(with_faults(find_scenario(scenario), faults)), faults, python)
     answers: tuple[dict[int, Answer], dict[int, Answer]] = ({}, {})
     differing: list[int] = []
     backwards = question.numbers[::-1]
     with (
         _Worker(question.request(question.numbers), HASH_SEEDS[0]) as one,
-        _Worker(question.request(backwards, unlike=True), HASH_SEEDS[1]) as other,
+        _Worker(question.request(backwards, unlike=True), HASH_SEEDS[1], python) as other,
     ):
         for side, answer in _interleaved((one, other), stop):
             answers[side][answer.number] = answer
@@ -181,11 +209,12 @@ def check_determinism(
                 if len(differing) == ENOUGH:
                     break
     compared = len(answers[0].keys() & answers[1].keys())
-    if not differing:
-        return DeterminismReport(compared)
-    number = differing[0]
-    divergence = _diagnose(question, answers[0][number], answers[1][number])
-    return DeterminismReport(compared, tuple(sorted(differing)), divergence)
+    struck = Counter(kind for answer in answers[0].values() for kind in answer.struck)
+    crossed = Counter(name for answer in answers[0].values() for name in answer.crossed)
+    number = min(differing, key=differing.index, default=None)
+    divergence = None if number is None else _diagnose(question, answers[0][number], answers[1][number])
+    covered = dict(sorted(struck.items())), dict(sorted(crossed.items()))
+    return DeterminismReport(compared, tuple(sorted(differing)), divergence, *covered)
 
 
 def _interleaved(workers: Sequence[_Worker], stop: Callable[[], bool]) -> Iterator[tuple[int, Answer]]:
@@ -223,6 +252,7 @@ _WORLD = (
     "the outside world: even under the same circumstances it differs, so a clock, entropy, unseeded random or an address enters"
 )
 _HASHES = "the hash seed: the order of a set of strings, or a hash(), enters"
+_INTERPRETER = "the interpreter: the other version of Python, or of a library, does something else"
 _MEMORY = "memory: an id(), the order of addresses, or the moment of a garbage collection enters"
 _EARLIER = "the runs before it in the same process: something outlives a run"
 _GARBAGE = "the runs before it in the same process, or what their garbage does when it is collected: something outlives a run"
@@ -237,28 +267,44 @@ def _diagnose(question: _Question, left: Answer, right: Answer) -> Divergence:
             number, digests, "the schedules themselves: how the scenario describes its operations is not the same twice"
         )
     one, other = HASH_SEEDS
-    alone = question.last_answer([number], one)
+    reference = _Circumstances((number,), one)
+    alone = question.last_answer(reference)
     before = _up_to(question.numbers, number)
     after = _up_to(question.numbers[::-1], number)
-    circumstances: list[tuple[str, Sequence[int], int, bool]] = [
-        (_WORLD, [number], one, False),
+    circumstances = [
+        (_WORLD, reference),
         # Another hash seed moves objects in memory too, but other memory leaves hashes of strings alone.
-        (_MEMORY, [number], one, True),
-        (_HASHES, [number], other, False),
-        (_EARLIER, before, one, False),
-        (_GARBAGE, after, other, True),
+        (_MEMORY, _Circumstances((number,), one, unlike=True)),
+        (_HASHES, _Circumstances((number,), other)),
+        (_EARLIER, _Circumstances(before, one)),
+        (_GARBAGE, _Circumstances(after, other, unlike=True)),
     ]
-    for cause, numbers, hash_seed, unlike in circumstances:
-        answer = question.last_answer(numbers, hash_seed, unlike=unlike)
+    if question.python is not None:
+        circumstances.insert(1, (_INTERPRETER, _Circumstances((number,), one, foreign=True)))
+    for cause, how in circumstances:
+        answer = question.last_answer(how)
         if answer.digest != alone.digest:
-            return _compared(number, digests, cause, alone, answer)
+            return _with_stacks(question, _compared(number, digests, cause, alone, answer), alone, reference, how)
     return Divergence(
-        number, digests, "something that did not happen again: it differed once, and in five more processes it did not"
+        number, digests, f"something that did not happen again: it differed once, and in {len(circumstances)} more processes it did not"
     )
 
 
-def _up_to(numbers: Sequence[int], last: int) -> Sequence[int]:
-    return numbers[: numbers.index(last) + 1]
+def _with_stacks(question: _Question, found: Divergence, alone: Answer, reference: _Circumstances, how: _Circumstances) -> Divergence:
+    """The same once more under both circumstances, to see whose code makes the events; not where they differ elsewhere this time."""
+    if found.left is None and found.right is None:
+        return found
+    place = next((place for place, event in enumerate(alone.events) if event == found.left), len(alone.events))
+    stacks = []
+    for circumstances, event in ((reference, found.left), (how, found.right)):
+        answer = question.last_answer(circumstances, stack_at=place)
+        same = event is not None and place < len(answer.events) and answer.events[place].kind == event.kind
+        stacks.append(answer.stack if same else ())
+    return msgspec.structs.replace(found, left_stack=stacks[0], right_stack=stacks[1])
+
+
+def _up_to(numbers: Sequence[int], last: int) -> tuple[int, ...]:
+    return tuple(numbers[: numbers.index(last) + 1])
 
 
 def _compared(number: int, digests: tuple[str, str], cause: str, left: Answer, right: Answer) -> Divergence:

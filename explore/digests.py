@@ -12,20 +12,24 @@ from __future__ import annotations
 
 import gc
 import sys
+import traceback
 from binascii import crc32
 from collections.abc import Iterator, Mapping
 from itertools import count, cycle
+from pathlib import Path
 from random import Random
 from types import FunctionType, MethodType, ModuleType
 from typing import TextIO
 
 import msgspec
 
+from ..sim.frames import is_program
 from ..sim.record import Record
 from ..sim.scenario import Scenario
 from ..sim.session import run
+from ..sim.trace import TraceEvent
 from .campaign import COLLECT_EVERY
-from .catalog import find_scenario
+from .catalog import find_scenario, with_faults
 from .census import Crossing
 from .generate import generate
 
@@ -33,7 +37,9 @@ __all__ = ["Answer", "Event", "Request"]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """Which schedules to run, in which order; `traced` is the one of which to send every event.
+    """Which schedules to run, in which order; `traced` is the one of which to send every event, and the stack of the one at `stack_at`.
+
+    `faults` are other kinds than the scenario's own (see `catalog.with_faults`).
 
     The census that schedules are drawn with comes with the request: what is compared are runs of the same schedules, also where a
     census would differ.
@@ -46,6 +52,8 @@ class Request(msgspec.Struct, frozen=True):
     unlike: bool = False
     traced: int | None = None
     census: tuple[Crossing, ...] = ()
+    faults: str | None = None
+    stack_at: int | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -61,8 +69,9 @@ class Event(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one schedule.
 
-    `schedule` is a checksum of the schedule itself.  `leaked` (of the traced one only) names attributes of modules whose values
-    are no longer what they were before the first run.
+    `schedule` is a checksum of the schedule itself, `struck` the kinds of fault that struck and `crossed` the boundaries that were
+    crossed, `stack` the program's lines, outermost first, that made the event that was asked for.  `leaked` (of the traced one only)
+    names attributes of modules whose values are no longer what they were before the first run.
     """
 
     number: int
@@ -70,12 +79,15 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     schedule: int
     events: tuple[Event, ...] = ()
     leaked: tuple[str, ...] = ()
+    stack: tuple[str, ...] = ()
+    struck: tuple[str, ...] = ()
+    crossed: tuple[str, ...] = ()
 
 
 def main(source: TextIO, answers: TextIO) -> None:
     """Carry out one request."""
     request = msgspec.json.decode(source.read(), type=Request)
-    scenario = find_scenario(request.scenario)
+    scenario = with_faults(find_scenario(request.scenario), request.faults)
     scenario.mutant(request.mutant)
     scattered = scatter() if request.unlike else []
     before = _state_of_modules(scenario) if request.traced is not None else {}
@@ -84,8 +96,11 @@ def main(source: TextIO, answers: TextIO) -> None:
     for done, number in enumerate(request.numbers):
         schedule = generate(scenario, request.seed, number, mutant=request.mutant, where=request.census).replace(scenario=request.scenario)
         traced = number == request.traced
-        record = run(schedule, scenario, trace=traced)
-        answer = Answer(number, record.digest, crc32(repr(schedule).encode()))
+        stack: list[str] = []
+        record = run(schedule, scenario, trace=traced, trace_to=_Watching(request.stack_at, stack) if traced else None)
+        struck = tuple(sorted({strike.fault for strike in record.strikes if strike.struck}))
+        crossed = tuple(sorted(name for name, count in record.statistics.boundaries.items() if count))
+        answer = Answer(number, record.digest, crc32(repr(schedule).encode()), stack=tuple(stack), struck=struck, crossed=crossed)
         if traced:
             leaked = tuple(_differences(before, _state_of_modules(scenario)))
             answer = msgspec.structs.replace(answer, events=tuple(_events(record)), leaked=leaked)
@@ -103,6 +118,26 @@ def scatter() -> list[bytes]:
     random.shuffle(blocks)
     del blocks[: len(blocks) // 2]
     return blocks
+
+
+class _Watching(list[TraceEvent]):
+    """A trace that notes whose code made one of its events."""
+
+    def __init__(self, place: int | None, stack: list[str]) -> None:
+        super().__init__()
+        self._place = place
+        self._stack = stack
+
+    def append(self, event: TraceEvent) -> None:
+        if len(self) == self._place:
+            frames = (frame for frame in traceback.extract_stack() if is_program(frame.filename))
+            self._stack += [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames if not _ours(frame.filename)]
+        super().append(event)
+
+
+def _ours(filename: str) -> bool:
+    """Of what runs the schedule, and not of a host."""
+    return Path(filename).resolve().parent == Path(__file__).resolve().parent or filename.startswith("<frozen runpy>")
 
 
 def _events(record: Record) -> Iterator[Event]:

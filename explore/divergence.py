@@ -13,8 +13,14 @@ def divergence_lines(scenario: str, report: DeterminismReport, *, interrupted: b
     many = f"{report.compared:,} schedule{'s' if report.compared != 1 else ''} in two processes"
     head = f"{scenario}: {many} under different hash seeds, the second in reverse order{' (interrupted)' if interrupted else ''}: "
     if report.divergence is None:
-        return [f"{head}0 differing digests."]
+        return [f"{head}0 differing digests.", *_covered(report)]
     return [f"{head}schedules {', '.join(map(str, report.differing))} differ.", *_divergence(report.divergence)]
+
+
+def _covered(report: DeterminismReport) -> list[str]:
+    """What happened in the runs that were alike."""
+    struck = ", ".join(f"{kind} in {count:,}" for kind, count in sorted(report.struck.items(), key=lambda item: (-item[1], item[0])))
+    return [f"    Faults struck: {struck}."] if struck else []
 
 
 def _divergence(found: Divergence) -> list[str]:
@@ -25,7 +31,8 @@ def _divergence(found: Divergence) -> list[str]:
     else:
         lines.append("    First event that differs:")
         lines += [f"          {_event(event)}" for event in found.before]
-        lines += [f"    one   {_event(found.left)}", f"    other {_event(found.right)}"]
+        for side, event, stack in (("one  ", found.left, found.left_stack), ("other", found.right, found.right_stack)):
+            lines += [f"    {side} {_event(event)}", *(f"              {line}" for line in stack)]
     if found.leaked:
         lines.append("    Attributes that outlive a run:")
         lines += [f"        {text}" for text in found.leaked]

@@ -45,13 +45,14 @@ class RealMachine:
     slow = 0.0
     disk_troubles = ()
 
-    def __init__(self, name: str, role: str, folder: Path, setup: Callable[[int], Setup]) -> None:
+    def __init__(self, name: str, role: str, folder: Path, setup: Callable[[RealMachine], Setup]) -> None:
         self.name = name
         self.role = role
         self.folder = folder
         self.spoiled = False
         self.paused = False
         self.incarnation = 0
+        self.version = ""
         self.observed: dict[str, Value] = {}
         self.armed: dict[str, list[Armed]] = {}
         self.state = "down"
@@ -86,7 +87,7 @@ class RealMachine:
             self._process = self._spawn(up, orders, output)
         up.close()
         orders.close()
-        self.order(self._setup(self.incarnation))
+        self.order(self._setup(self))
         self.cut(cuts)
         self._rearm()
         return trio.socket.from_stdlib_socket(news)
@@ -177,6 +178,10 @@ class RealMachine:
         self.order(Told(body))
 
     # -- boundaries -------------------------------------------------------------------------------
+
+    def install(self, _program: object, version: str) -> None:
+        """What it begins next is another version's program, which its process finds by itself."""
+        self.version = version
 
     def arm(self, armed: Armed) -> None:
         """Let an action wait for a boundary of this host."""

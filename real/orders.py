@@ -12,11 +12,11 @@ __all__ = ["Armed", "Cuts", "Go", "Setup", "Told"]
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """What to be: the first order.  `role` is `system` or `outsider`."""
+    """What to be: the first order.  `version` is one of the scenario's, empty for the first."""
 
     scenario: str
     mutant: str | None
-    role: str
+    version: str
     identity: Identity
 
 

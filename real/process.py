@@ -35,7 +35,7 @@ def main(up: int, orders: int) -> None:
         return
     assert isinstance(setup, Setup)
     scenario = find_scenario(setup.scenario).mutant(setup.mutant)()
-    programs = scenario.hosts if setup.role == "system" else scenario.outsiders
+    programs = {**scenario.hosts, **scenario.spares, **scenario.outsiders, **scenario.versions.get(setup.version, {})}
     trio.run(_live, programs[setup.identity.name], RealHost(setup.identity, line), line, source)
 
 

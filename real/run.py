@@ -12,7 +12,6 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from ..properties.common import NoCrash
 from ..properties.history import History
 from ..sim.aim import Armed
 from ..sim.fault import ANY
+from ..sim.membership import SPARE
 from ..sim.monitoring import judged
 from ..sim.record import Record, Statistics, Strike
 from ..sim.scenario import Scenario, ScenarioError
@@ -118,7 +118,7 @@ class _RealRun:
         self.waiting: dict[int, Inject] = {}
         self.numbers = count(1)
         self.busy = 0
-        names = [*self.scenario.hosts, *kind.client_names(), *self.scenario.outsiders]
+        names = [*self.scenario.hosts, *kind.client_names(), *self.scenario.outsiders, *self.scenario.spares]
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
 
     async def run(self) -> Record:
@@ -154,16 +154,17 @@ class _RealRun:
 
     def _machines(self) -> Mapping[str, RealMachine]:
         roles = dict.fromkeys(self.scenario.hosts, "system") | dict.fromkeys(self.scenario.outsiders, "outsider")
-        return {name: RealMachine(name, role, self.folder / name, partial(self._setup, name, role)) for name, role in roles.items()}
+        roles |= dict.fromkeys(self.scenario.spares, SPARE)
+        return {name: RealMachine(name, role, self.folder / name, self._setup) for name, role in roles.items()}
 
-    def _setup(self, name: str, role: str, incarnation: int) -> Setup:
-        return Setup(self.reference, self.schedule.mutant, role, self._identity(name, incarnation))
+    def _setup(self, machine: RealMachine) -> Setup:
+        return Setup(self.reference, self.schedule.mutant, machine.version, self._identity(machine.name, machine.incarnation))
 
     def _identity(self, name: str, incarnation: int) -> Identity:
         root = self.folder / name / "disk"
         root.mkdir(parents=True, exist_ok=True)
         return Identity(
-            name, tuple(self.scenario.hosts), incarnation, root, self.schedule.seed, self.settings, self.ports, self.secret
+            name, self.world.members, incarnation, root, self.schedule.seed, self.settings, self.ports, self.secret
         )
 
     async def _clients(self) -> dict[str, Desk]:
@@ -176,11 +177,12 @@ class _RealRun:
 
     async def _boot(self) -> None:
         """Start all processes, and let their programs begin together: that is the beginning of time."""
-        loaded: dict[str, trio.Event] = {name: trio.Event() for name in self.world.machines}
-        for name, machine in self.world.machines.items():
+        machines = {name: machine for name, machine in self.world.machines.items() if machine.role != SPARE}
+        loaded = {name: trio.Event() for name in machines}
+        for name, machine in machines.items():
             self.world.boot(machine, loaded[name].set)
         with trio.move_on_after(BOOT_TIMEOUT):
-            for name, machine in self.world.machines.items():
+            for name, machine in machines.items():
                 while machine.state == "starting" and not loaded[name].is_set():  # noqa: ASYNC110  # whichever comes first
                     await trio.sleep(0.01)
         for name, event in loaded.items():
@@ -188,7 +190,7 @@ class _RealRun:
                 output = self.folder / name / OUTPUT
                 raise ScenarioError(f"the process of {name} did not load {self.reference}; what it printed is in {output}")
         self.world.diary.began = time.monotonic()
-        for machine in self.world.machines.values():
+        for machine in machines.values():
             self.world.incident("start", machine.name, incarnation=1)
             machine.go()
 
@@ -312,7 +314,7 @@ class _RealRun:
                 messages_dropped=counts.get("drop", 0),
                 busy=self.busy,
             ),
-            hosts=(*self.scenario.hosts, *self.kind.client_names(), *self.scenario.outsiders),
+            hosts=(*self.scenario.hosts, *self.kind.client_names(), *self.scenario.outsiders, *self.scenario.spares),
             trace=trace,
         )
 

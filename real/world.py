@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from ..properties.history import Value
-from ..sim.aim import Aim
 from ..sim.fault import Fault, FaultOutcome
+from ..sim.membership import REMOVED, SPARE, Membership
 from ..sim.striking import end as end_fault
 from ..sim.striking import strike
 from .diary import Diary
@@ -35,7 +35,7 @@ BOOT_TIMEOUT = 30.0
 _NOT_FOR_REAL = FaultOutcome("nothing", detail="cannot be done to real processes")
 
 
-class RealWorld(Aim[RealMachine]):
+class RealWorld(Membership[RealMachine]):
     """Processes, links and pending ends of faults.  `tolerates` is as in the simulated world."""
 
     def __init__(
@@ -46,7 +46,7 @@ class RealWorld(Aim[RealMachine]):
         self.system = tuple(name for name, machine in machines.items() if machine.role == "system")
         self.seed = seed
         self.tolerates = tolerates
-        self.scenario = scenario
+        self.scenario: Scenario | None = scenario
         self.diary = Diary()
         self.network = RealNetwork(self._cuts_changed)
         self.failed: Exception | None = None
@@ -106,6 +106,15 @@ class RealWorld(Aim[RealMachine]):
             message = f"the process ended with status {status}; what it printed is in {machine.folder}"
             self.incident("crash", machine.name, error="Exit", message=message, where="", traceback=())
 
+    def start(self, machine: RealMachine) -> None:
+        """Begin the first program of a machine."""
+
+        def ready() -> None:
+            self.incident("start", machine.name, incarnation=1)
+            machine.go()
+
+        self.boot(machine, ready)
+
     def kill(self, machine: RealMachine, *, keep: str | None = None, cause: int | None = None) -> str:
         """Kill a process.  What it had written stays: only the simulator can take back what was not synced."""
         assert machine.alive
@@ -118,7 +127,7 @@ class RealWorld(Aim[RealMachine]):
 
     def restart(self, machine: RealMachine, cause: int | None = None) -> None:
         """Begin the program of a dead host again; it is up when its process has loaded it."""
-        if machine.state == "down":
+        if machine.state == "down" and machine.role not in (SPARE, REMOVED):
             machine.state = "starting"
             self._nursery.start_soon(self._restart, machine, cause)
 
@@ -202,8 +211,9 @@ class RealWorld(Aim[RealMachine]):
 
     def compromise(self, key: str) -> tuple[str, ...]:
         """A key was stolen; the scenario knows who profits."""
-        return self.scenario.compromise(self.as_world(), key)
+        return self.scenario.compromise(self.as_world(), key) if self.scenario is not None else ()
 
     def notice(self, key: str) -> None:
         """The theft was noticed; the scenario knows what is done about it."""
-        self.scenario.notice(self.as_world(), key)
+        if self.scenario is not None:
+            self.scenario.notice(self.as_world(), key)

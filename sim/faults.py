@@ -7,7 +7,8 @@ cannot make an illegal pair out of two legal faults.
 
 `kills()`, `partitions()`, ... are **mixes**: how a generator draws faults of a kind (`mix.py`).  Mixes are joined with `|`.  Kinds that
 trouble messages stand in `packets.py`, those of disks in `disk_faults.py`, of clocks in `clock_faults.py`, partitions in
-`partition_faults.py`, and what befalls a process or its machine besides dying in `process_faults.py`.
+`partition_faults.py`, what befalls a process or its machine besides dying in `process_faults.py`,
+and changes of the configuration in `configuration_faults.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .budget import affords
 from .clock_faults import ClockDrift, ClockFreeze, ClockJump, ClockSkew, ClockStrobe, clocks
+from .configuration_faults import AddHost, RemoveHost, RollingRestart, reconfigurations, rolling_restarts
 from .disk import parse_keep
 from .disk_faults import (
     BitRot,
@@ -37,7 +39,7 @@ from .disk_faults import (
     slow_disks,
     truncated_files,
 )
-from .fault import Fault, FaultOutcome
+from .fault import Fault, FaultError, FaultOutcome
 from .mix import Cast, FaultMix, downtime_of, duration_of, target_of
 from .packets import (
     Corrupt,
@@ -71,6 +73,7 @@ __all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "slow_disks"]
 __all__ += ["ClockDrift", "ClockFreeze", "ClockJump", "ClockSkew", "ClockStrobe", "clocks"]
 __all__ += ["DiskLoss", "DiskSwap", "Flap", "OutOfMemory", "SlowCpu", "Swizzle"]
 __all__ += ["disk_losses", "disk_swaps", "flaps", "memory_shortages", "shapes", "slow_cpus", "swizzles"]
+__all__ += ["AddHost", "RemoveHost", "RollingRestart", "chosen", "every", "reconfigurations", "rolling_restarts"]
 __all__ += ["packets", "partitions", "pauses", "power_losses", "reorderings", "throttles"]
 
 _NOTHING = FaultOutcome("nothing")
@@ -222,3 +225,29 @@ def key_compromise() -> FaultMix:
         return CompromiseKey(issuer=random.choice(cast.keys), duration=duration_of(random))
 
     return FaultMix([("compromise-key", draw)])
+
+
+def every(cast: Cast) -> FaultMix:
+    """All kinds at once, as far as a scenario has what they need."""
+    mixes = [kills(), power_losses(), pauses(), outages(), partitions(), shapes(), flaps(), swizzles(), packets(), corruptions(), clocks()]
+    mixes += [slow_cpus(), memory_shortages(), disk_losses(), disk_swaps(), slow_disks(), full_disks(), disk_errors(), lost_fsyncs()]
+    mixes += [bit_rot(), misdirected_writes(), truncated_files(), reconfigurations(), rolling_restarts()]
+    mixes += [key_compromise()] if cast.keys else []
+    return FaultMix([kind for mix in mixes for kind in mix])
+
+
+def chosen(names: str, cast: Cast) -> FaultMix:
+    """`all`, or kinds by name, with commas between.
+
+    Raises:
+        FaultError: there is no such kind, or the scenario has not what it needs.
+    """
+    mix = every(cast)
+    if names == "all":
+        return mix
+    wanted = [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in mix.names():
+            there_are = ", ".join(dict.fromkeys(mix.names()))
+            raise FaultError(f"no faults of the kind {name!r} can be drawn for this scenario; there are all, {there_are}")
+    return FaultMix([kind for kind in mix if kind[0] in wanted])

@@ -53,7 +53,7 @@ class UnknownHost(LookupError):  # noqa: N818  # what resolvers call it
 
 
 class Machine:
-    """One machine of the world.  `role` is "system", "client" or "outsider"."""
+    """One machine of the world.  `role` is "system", "client" or "outsider", or one of those in `membership.py`."""
 
     def __init__(self, world: World, name: str, index: int, role: str, program: Callable[[SimHost], Awaitable[None]]) -> None:
         self.world = world
@@ -61,6 +61,7 @@ class Machine:
         self.index = index
         self.role = role
         self.program = program
+        self.version = ""
         self.handle_type: type[SimHost] = SimHost
         self.disk = DiskImage()
         self.disk_troubles = DiskTroubles()
@@ -125,6 +126,10 @@ class Machine:
             self.stack = Stack(self)
         return self.stack
 
+    def install(self, program: Callable[[SimHost], Awaitable[None]], version: str) -> None:
+        """What it begins next is another program."""
+        self.program, self.version = program, version
+
     def arm(self, armed: Armed) -> None:
         """Let an action wait for a boundary of this machine."""
         self.armed.setdefault(armed.event, []).append(armed)
@@ -183,7 +188,7 @@ class SimHost:
         self.world = machine.world
         self.name = machine.name
         self.incarnation = machine.incarnation
-        self.peers = tuple(name for name in machine.world.system if name != machine.name)
+        self.peers = tuple(name for name in machine.world.members if name != machine.name)
         self.disk = SimDisk(self, machine)
         self._inbox: deque[Delivery] = deque()
         self._waiting: deque[Task] = deque()

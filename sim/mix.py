@@ -22,11 +22,12 @@ AT_ONCE = 0.0005
 
 
 class Cast(msgspec.Struct, frozen=True):
-    """Who can be struck: the system's hosts in order, the roles that they observe, the keys that can be stolen."""
+    """Who can be struck: the system's hosts in order, roles that they observe, keys that can be stolen, versions of the programs."""
 
     hosts: tuple[str, ...]
     roles: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 Draw: TypeAlias = Callable[[Random, Cast], Fault]

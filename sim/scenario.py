@@ -145,7 +145,8 @@ def operation(
 class Scenario:
     """Base of all scenarios; see the module docstring.  Class attributes:
 
-    `hosts`: programs by host name.  `clients`: how many client hosts (c1, c2, ...).  `outsiders`: hosts that are neither.
+    `hosts`: programs by host name.  `spares`: likewise, of hosts that do not run until a fault adds them.  `versions`: by name, other
+    programs for these hosts, for rolling restarts.  `clients`: how many client hosts (c1, c2, ...).  `outsiders`: hosts that are neither.
     `faults`: a mix, see `faults.py`.  `properties`: what must hold.  `liveness`: what must hold besides, in quorum-safe runs.
     `roles`: roles that hosts observe and faults may aim at.  `phases`: likewise phases, in which faults may strike.  `keys`: keys
     that can be stolen.  `killpoints`: kill points that actions may wait for (if there are none, those that are seen).
@@ -159,6 +160,8 @@ class Scenario:
     hosts: Mapping[str, Callable[[Any], Awaitable[None]]] = {}
     clients: ClassVar[int] = 3
     outsiders: Mapping[str, Callable[[Any], Awaitable[None]]] = {}
+    spares: Mapping[str, Callable[[Any], Awaitable[None]]] = {}
+    versions: Mapping[str, Mapping[str, Callable[[Any], Awaitable[None]]]] = {}
     faults: ClassVar[FaultMix] = FaultMix()
     properties: Sequence[Property] = ()
     liveness: Sequence[Property] = ()
@@ -199,7 +202,7 @@ class Scenario:
     @classmethod
     def cast(cls) -> Cast:
         """Who can be struck."""
-        return Cast(tuple(cls.hosts), tuple(cls.roles), tuple(cls.keys))
+        return Cast(tuple(cls.hosts), tuple(cls.roles), tuple(cls.keys), tuple(cls.versions))
 
     @classmethod
     def client_names(cls) -> tuple[str, ...]:
@@ -255,6 +258,12 @@ class Scenario:
 
     def notice(self, world: World, key: str) -> None:
         """The theft was noticed: begin to revoke."""
+
+    def added(self, world: World, host: str) -> None:
+        """A spare host has been started: tell the system, if it needs to be told."""
+
+    def removed(self, world: World, host: str) -> None:
+        """A host is gone for good: tell the system, if it needs to be told."""
 
 
 def planted(module: str, *classes: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ from .record import Record, Statistics, Strike
 from .scenario import Client, OperationSpec, Scenario, ScenarioError
 from .schedule import Action, Call, Inject, Noise, Override, Schedule
 from .striking import strike
+from .trace import TraceEvent
 from .validation import validated
 from .world import World
 
@@ -110,6 +111,7 @@ class Session:
             self.scenario.hosts,
             clients=dict.fromkeys(kind.client_names(), self._serve),
             outsiders=self.scenario.outsiders,
+            spares=self.scenario.spares,
             seed=seed,
             noise=NoiseSource(seed, noise, self._header.overrides, keep=keep_noise),
             settings=chosen,
@@ -390,9 +392,19 @@ class Session:
         )
 
 
-def run(schedule: Schedule, scenario: type[Scenario], *, trace: bool = False, keep_noise: bool = False) -> Record:
-    """Execute a whole schedule."""
+def run(
+    schedule: Schedule,
+    scenario: type[Scenario],
+    *,
+    trace: bool = False,
+    keep_noise: bool = False,
+    trace_to: list[TraceEvent] | None = None,
+) -> Record:
+    """Execute a whole schedule.  `trace_to` is a list that the trace goes into, for somebody who wants to watch it grow."""
     session = Session.under(schedule, scenario, trace=trace, keep_noise=keep_noise)
+    if trace_to is not None:
+        trace_to.extend(session.world.trace or ())
+        session.world.trace = trace_to
     try:
         for action in schedule.actions:
             session.apply(action)

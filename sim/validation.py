@@ -42,7 +42,7 @@ def validated(scenario: type[Scenario]) -> str | None:
 def problems(scenario: type[Scenario]) -> Iterator[str]:
     """All that is wrong with a scenario, one sentence each."""
     yield from _misspelt(scenario)
-    for attribute in ("hosts", "outsiders"):
+    for attribute in ("hosts", "outsiders", "spares"):
         programs = getattr(scenario, attribute)
         if not isinstance(programs, Mapping):
             yield f"`{attribute}` maps names to programs, and is not {_kind(programs)}"
@@ -50,12 +50,13 @@ def problems(scenario: type[Scenario]) -> Iterator[str]:
             for name, program in programs.items():
                 if not callable(program):
                     yield f"the program of {name!r} is an `async def` with one argument, the host, and not {_kind(program)}"
+    yield from _about_versions(scenario)
     if not scenario.hosts:
         yield "it has no hosts: set `hosts` to a mapping from names to programs"
     if not isinstance(scenario.clients, int) or scenario.clients < 1:
         yield f"`clients` is how many client hosts there are, at least 1, and not {scenario.clients!r}"
     else:
-        every = [*scenario.hosts, *scenario.client_names(), *scenario.outsiders]
+        every = [*scenario.hosts, *scenario.client_names(), *scenario.outsiders, *scenario.spares]
         for name in dict.fromkeys(name for place, name in enumerate(every) if name in every[:place]):
             yield f"it has two hosts called {name!r}: names are addresses and must differ"
     tolerates: object = scenario.tolerates
@@ -80,6 +81,16 @@ def problems(scenario: type[Scenario]) -> Iterator[str]:
             yield f"setting {name!r} is a sequence of values to draw from, the simplest first, and not {values!r}"
     for name, spec in scenario.operations().items():
         yield from _about_operation(name, spec.function, tuple(spec.arguments))
+
+
+def _about_versions(scenario: type[Scenario]) -> Iterator[str]:
+    if not isinstance(scenario.versions, Mapping):
+        yield f"`versions` maps names to programs by host, and is not {_kind(scenario.versions)}"
+        return
+    for version, programs in scenario.versions.items():
+        known = isinstance(programs, Mapping) and set(programs) <= {*scenario.hosts, *scenario.spares}
+        if not known or not all(map(callable, programs.values())):
+            yield f"version {version!r} maps names of hosts to their programs, `async def`s with one argument, and not {programs!r}"
 
 
 def _misspelt(scenario: type[Scenario]) -> Iterator[str]:

@@ -30,12 +30,12 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..properties.history import Value
-from .aim import Aim
 from .burial import bury, collect, open_worlds
 from .chronicle import Chronicle
 from .digest import BLOCK
 from .drive import Drive
 from .machine import Delivery, Machine
+from .membership import REMOVED, SPARE, Membership
 from .network import Network
 from .noise import NoiseSource
 from .pace import stand_still
@@ -48,7 +48,6 @@ from .watchdog import NeverYieldsError, watchdog
 
 if TYPE_CHECKING:
     from .fault import Fault
-    from .scenario import Scenario
 
 __all__ = ["World"]
 
@@ -63,7 +62,7 @@ COLLECT_EVERY = 2048
 Entry = tuple[float, int, int, float, Callable[[Any], None], Any]
 
 
-class World(Chronicle, Aim[Machine]):
+class World(Chronicle, Membership[Machine]):
     """A simulated world.
 
     `programs` are the system's hosts; `clients` and `outsiders` are hosts that faults spare unless aimed at.  `noise` decides
@@ -76,6 +75,7 @@ class World(Chronicle, Aim[Machine]):
         *,
         clients: Mapping[str, Callable[[Any], Awaitable[None]]] | None = None,
         outsiders: Mapping[str, Callable[[Any], Awaitable[None]]] | None = None,
+        spares: Mapping[str, Callable[[Any], Awaitable[None]]] | None = None,
         seed: int = 0,
         noise: NoiseSource | None = None,
         settings: Mapping[str, Value] | None = None,
@@ -83,7 +83,7 @@ class World(Chronicle, Aim[Machine]):
         trace: bool = False,
     ) -> None:
         Chronicle.__init__(self, trace=trace)
-        Aim.__init__(self)
+        Membership.__init__(self)
         self.seed = seed
         self.settings = dict(settings or {})
         self.noise = noise if noise is not None else NoiseSource(seed, Noise())
@@ -99,12 +99,11 @@ class World(Chronicle, Aim[Machine]):
         self._looks = 0
         self._timers = 0
         self._at_calm: list[Callable[[], None]] = []
-        self.scenario: Scenario | None = None
         self.on_death: Callable[[Machine], None] = lambda _machine: None
         self.strike_index: int | None = None
         self.strike_action = 0
         self.striking: Fault | None = None
-        for role, group in (("system", programs), ("client", clients or {}), ("outsider", outsiders or {})):
+        for role, group in (("system", programs), ("client", clients or {}), ("outsider", outsiders or {}), (SPARE, spares or {})):
             for name, program in group.items():
                 if name in self.machines:
                     raise ValueError(f"two hosts are called {name!r}: names are addresses and must differ")
@@ -114,7 +113,8 @@ class World(Chronicle, Aim[Machine]):
     def boot(self) -> None:
         """Start every host; their programs run once time is let pass."""
         for machine in self.machines.values():
-            self._boot(machine)
+            if machine.role != SPARE:
+                self.start(machine)
 
     # -- stepping ---------------------------------------------------------------------------------
 
@@ -338,7 +338,8 @@ class World(Chronicle, Aim[Machine]):
 
     # -- life and death ---------------------------------------------------------------------------
 
-    def _boot(self, machine: Machine) -> None:
+    def start(self, machine: Machine) -> None:
+        """Begin the first program of a machine."""
         machine.boot()
         self._emit("start", machine.name, None, {"incarnation": machine.incarnation})
         self.wake(machine, self.now)
@@ -379,7 +380,7 @@ class World(Chronicle, Aim[Machine]):
 
     def restart(self, machine: Machine, cause: int | None = None) -> None:
         """Begin the program of a dead host again, with what its disk kept."""
-        if not machine.alive:
+        if not machine.alive and machine.role not in (SPARE, REMOVED):
             machine.boot()
             self._emit("restart", machine.name, cause, {"incarnation": machine.incarnation})
             self.wake(machine, self.now)

@@ -14,6 +14,7 @@ VALID, FAILED, UNKNOWN, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3, 130
 
 _CODES = "exit codes: 0 valid, 1 a property failed, 2 unknown, 3 bad input or usage, 130 interrupted"
 _SCENARIO = "a scenario's name (see `killpoint scenarios`), or path/to/file.py:ClassName, or package.module:ClassName"
+_FAULTS = "instead of the scenario's own: all, or kinds with commas between (see `killpoint faults`)"
 
 
 class UsageError(ValueError):
@@ -72,6 +73,7 @@ def _explore(command: argparse.ArgumentParser) -> None:
         choices=("quorum-safe", "unlimited"),
         help="faults only as far as the system promises to survive them, or any; without it schedules draw either",
     )
+    command.add_argument("--faults", metavar="KINDS", help=_FAULTS)
     command.add_argument("--out", type=Path, default=Path(".killpoint"), metavar="DIR", help="where failures go (default .killpoint)")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
@@ -114,6 +116,8 @@ def _determinism(command: argparse.ArgumentParser) -> None:
     command.add_argument("--start", type=_count, default=0, metavar="N", help="the first of them (default 0)")
     command.add_argument("--seed", type=_integer, default=0, metavar="N", help="the campaign's seed (default 0)")
     command.add_argument("--mutant", metavar="NAME", help="plant a bug")
+    command.add_argument("--faults", metavar="KINDS", help=_FAULTS)
+    command.add_argument("--python", type=Path, metavar="EXE", help="run the second process with this interpreter, which has Killpoint too")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 

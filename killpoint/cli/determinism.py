@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from ..explore.catalog import with_faults
 from ..explore.determinism import WorkerError, check_determinism
 from ..explore.divergence import divergence_lines
 from .arguments import FAILED, INTERRUPTED, VALID, UsageError
@@ -18,7 +19,9 @@ def run(options: Namespace) -> int:
     """Compare; 0 if every digest was the same in both processes."""
     if options.seeds < 1:
         raise UsageError("--seeds 0 leaves nothing to compare")
-    sound_scenario(options.scenario, options.mutant)
+    if options.python is not None and not options.python.is_file():
+        raise UsageError(f"--python: there is no file {options.python}")
+    with_faults(sound_scenario(options.scenario, options.mutant), options.faults)
     interrupt = Interruptible()
     with interrupt, progress_bar(quiet=options.json) as progress:
         task = progress.add_task("comparing", total=2 * options.seeds, told="two processes, the second backwards")
@@ -29,6 +32,8 @@ def run(options: Namespace) -> int:
                 first=options.start,
                 seed=options.seed,
                 mutant=options.mutant,
+                faults=options.faults,
+                python=options.python,
                 each=lambda runs: progress.update(task, completed=runs),
                 stop=interrupt,
             )

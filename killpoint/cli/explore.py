@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from ..explore.campaign import search
+from ..explore.catalog import with_faults
 from ..explore.finding import Finding, expected, found
 from ..properties.verdict import Status
 from ..report.summary import as_json, summary_table
@@ -102,6 +103,7 @@ class _Campaign:
         words = ["killpoint", "explore", options.scenario, "--seed", str(options.seed), "--examples", str(examples)]
         words += ["--mutant", options.mutant] if options.mutant else []
         words += ["--budget", options.budget] if options.budget else []
+        words += ["--faults", options.faults] if options.faults else []
         words += ["--out", str(options.out)] if options.out != Path(".killpoint") else []
         return shlex.join([*words, "--start", str(self.next if start is None else start)])
 
@@ -113,7 +115,7 @@ def run(options: Namespace) -> int:
     if options.start >= options.examples:
         raise UsageError(f"--start {options.start} leaves nothing to run: schedules go up to --examples {options.examples}")
     _writable(options.out)
-    scenario = sound_scenario(options.scenario, options.mutant)
+    scenario = with_faults(sound_scenario(options.scenario, options.mutant), options.faults)
     interrupt = Interruptible()
     with interrupt, progress_bar(quiet=options.json) as progress:
         campaign = _Campaign(options, scenario, progress)

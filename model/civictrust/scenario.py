@@ -104,10 +104,12 @@ class CivicTrust(Scenario):
     liveness = (Converges("state_hash"), Terminal(), Progress(), NothingPartial())
 
     hosts: Mapping[str, Program] = {name: program(CivicTrustNode, _keys) for name in ("n1", "n2", "n3")}
+    spares: Mapping[str, Program] = {"n4": program(CivicTrustNode, _keys)}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.hosts = {name: program(cls.node, _keys) for name in CivicTrust.hosts}
+        cls.spares = {name: program(cls.node, _keys) for name in CivicTrust.spares}
 
     # -- operations -------------------------------------------------------------------------------
 
