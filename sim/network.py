@@ -145,20 +145,20 @@ class Network:
         ordinal = machine.send_ordinals.get(to, 0)
         machine.send_ordinals[to] = ordinal + 1
         amount = noise.amount if troubled is None else troubled.noise
-        fate = noise.message(machine.name, to, machine.incarnation, now, ordinal, self.latency, amount)
-        if fate.drop:
+        delay, drop, duplicate = noise.message(machine.name, to, machine.incarnation, now, ordinal, self.latency, amount)
+        if drop:
             self._drop(message, "lost")
             return
-        arrives = now + self.latency + fate.delay
+        arrives = now + self.latency + delay
         if troubled is not None:
             arrives += troubled.lag(now, size)
             if troubled.corrupt and not self._corrupt(message, ordinal, troubled.corrupt):
                 return
         world.schedule_delivery(arrives, machine.index, machine.sends, message, target)
-        if fate.duplicate is not None:
+        if duplicate is not None:
             copy = Delivery(machine.name, to, message.body, message.form, message.request, message.index, now)
             # Half a count later: unique, and after the message itself should both arrive at once.
-            world.schedule_delivery(arrives + fate.duplicate, machine.index, machine.sends + 0.5, copy, target)
+            world.schedule_delivery(arrives + duplicate, machine.index, machine.sends + 0.5, copy, target)
 
     def _corrupt(self, message: Delivery, ordinal: int, rate: float) -> bool:
         """Perhaps corrupt a message.  Of a segment the checksum tells: it is lost, and this says False."""

@@ -18,12 +18,16 @@ import struct
 from collections.abc import Iterable
 from hashlib import blake2b
 from math import log
+from typing import TypeAlias
 
 from .schedule import DiskNoise, MessageNoise, Noise, Override, TaskNoise
 
-__all__ = ["NoiseSource", "keyed_bytes", "keyed_integer"]
+__all__ = ["Fate", "NoiseSource", "keyed_bytes", "keyed_integer"]
 
-_CALM = MessageNoise("", "", 0, 0.0, 0)
+_CALM = (0.0, False, None)
+Fate: TypeAlias = tuple[float, bool, float | None]
+"""What happens to a message: seconds of delay, whether it is lost, seconds until a second copy follows (None: none does)."""
+
 _WORDS = struct.Struct("<4Q")
 _UNIT = 2.0**-64
 _LEAST = 2.0**-54
@@ -47,10 +51,11 @@ class NoiseSource:
     `amount` is how much of it there is.  `keep` makes it remember, in `kept`, every decision that differs from the simplest world's.
     """
 
-    __slots__ = ("_disk", "_key", "_messages", "_tasks", "amount", "keep", "kept", "quiet")
+    __slots__ = ("_disk", "_key", "_links", "_messages", "_tasks", "amount", "keep", "kept", "quiet")
 
     def __init__(self, seed: int, noise: Noise, overrides: Iterable[Override] = (), *, keep: bool = False) -> None:
         self._key = seed.to_bytes(16, "little", signed=True)
+        self._links: dict[tuple[str, str, int], blake2b] = {}
         self.amount = noise
         self._messages: dict[tuple[object, ...], MessageNoise] = {}
         self._tasks: dict[tuple[object, ...], TaskNoise] = {}
@@ -78,29 +83,35 @@ class NoiseSource:
         a, b, c, d = _WORDS.unpack(blake2b(name.encode(), digest_size=32, key=self._key).digest())
         return a * _UNIT, b * _UNIT, c * _UNIT, d * _UNIT
 
-    def message(self, sender: str, to: str, incarnation: int, time: float, ordinal: int, base: float, noise: Noise) -> MessageNoise:
+    def message(self, sender: str, to: str, incarnation: int, time: float, ordinal: int, base: float, noise: Noise) -> Fate:
         """What happens to one message on a link whose base latency is `base` seconds, with so much noise there."""
         if self._messages:
             told = self._messages.get(("message", sender, to, incarnation, time, ordinal))
             if told is not None:
                 if self.keep:
                     self.kept.append(told)
-                return told
+                return told.delay, told.drop, told.duplicate
         if not noise:
             return _CALM
-        lose, twice, late, slow = self._draw(f"m|{sender}|{to}|{incarnation}|{time!r}|{ordinal}")
+        link = sender, to, incarnation
+        begun = self._links.get(link)
+        if begun is None:
+            begun = self._links[link] = blake2b(f"m|{sender}|{to}|{incarnation}|".encode(), digest_size=32, key=self._key)
+        named = begun.copy()  # what all messages of a link have in common is hashed once
+        named.update(f"{time!r}|{ordinal}".encode())
+        lose, twice, late, slow = _WORDS.unpack(named.digest())
+        lose, twice, late, slow = lose * _UNIT, twice * _UNIT, late * _UNIT, slow * _UNIT
         delay = -log(max(1.0 - slow, _LEAST)) * noise.latency * base
         if late < noise.reorder:
             # Held back by many base latencies: whatever is sent in the meantime overtakes it.
             delay += base * (2.0 + 48.0 * (late / noise.reorder) ** 2)
         drop = lose < noise.loss
         duplicate = base * (1.0 + 20.0 * twice / noise.duplicate) if twice < noise.duplicate else None
-        if not (drop or delay or duplicate is not None):
-            return _CALM
-        fate = MessageNoise(sender, to, incarnation, time, ordinal, 0.0 if drop else delay, drop, None if drop else duplicate)
-        if self.keep:
-            self.kept.append(fate)
-        return fate
+        if drop:
+            delay, duplicate = 0.0, None
+        if self.keep and (drop or delay or duplicate is not None):
+            self.kept.append(MessageNoise(sender, to, incarnation, time, ordinal, delay, drop, duplicate))
+        return delay, drop, duplicate
 
     def tasks(self, host: str, incarnation: int, batch: int, size: int) -> tuple[int, ...] | None:
         """In which order `size` runnable tasks run, oldest first being `None`."""

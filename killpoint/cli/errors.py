@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..checking import ReadError, UnknownModelError
 from ..explore.catalog import UnknownScenarioError
 from ..properties.specification import SpecificationError
+from ..real.run import FolderError
 from ..sim.authors import AuthorError
 from ..sim.codec import ScheduleError
 from ..sim.scenario import ScenarioError
@@ -14,6 +15,7 @@ __all__ = ["is_bad_input"]
 
 _OURS = (
     AuthorError,
+    FolderError,
     ReadError,
     ScenarioError,
     ScheduleError,

@@ -39,6 +39,19 @@ def test_a_bug_gives_reason_shrunk_schedule_and_the_lines_to_paste(killpoint: Ki
     assert killpoint("replay", path).code == 1
 
 
+def test_other_faults_than_the_scenarios_own_strike_and_are_kept_when_it_goes_on(
+    killpoint: Killpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = killpoint("explore", "explore_scenarios.py:OneServer", "--examples", 30, "--faults", "clock-skew,slow-cpu")
+    assert ended.code == 0
+    assert re.search(r"clock-skew +[1-9]", ended.out)
+    assert re.search(r"slow-cpu +[1-9]", ended.out)
+    assert "pause" not in ended.out
+    with interrupted_after(3, monkeypatch):
+        ended = killpoint("explore", "explore_scenarios.py:OneServer", "--examples", 500, "--faults", "all")
+    assert "--faults all --start 2" in ended.out
+
+
 def test_json_is_one_document_and_nothing_else(killpoint: Killpoint) -> None:
     ended = killpoint("explore", REGISTER, "--seed", 3, "--json")
     assert ended.code == 1

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from replicated_register import ReplicatedRegister
 
-from killpoint.explore.catalog import UnknownScenarioError, find_scenario, reference_to, scenario_names
+from killpoint.explore.catalog import UnknownScenarioError, find_scenario, reference_to, scenario_names, with_faults
 from killpoint.model.civictrust.scenario import CivicTrust
+from killpoint.sim.fault import FaultError
 
 HERE = Path(__file__).parent
 
@@ -28,6 +29,22 @@ def test_a_reference_is_relative_to_the_working_folder(monkeypatch: pytest.Monke
     monkeypatch.chdir(HERE)
     assert reference_to(ReplicatedRegister) == "replicated_register.py:ReplicatedRegister"
     assert find_scenario(reference_to(ReplicatedRegister)) is ReplicatedRegister
+
+
+def test_a_scenario_can_be_given_other_faults() -> None:
+    every = with_faults(CivicTrust, "all")
+    assert {"kill", "bit-rot", "clock-skew", "add-host", "compromise-key"} <= set(every.faults.names())
+    assert "compromise-key" not in with_faults(ReplicatedRegister, "all").faults.names()
+    few = with_faults(CivicTrust, "kill, clock-skew")
+    assert set(few.faults.names()) == {"kill", "clock-skew"}
+    assert few.mutant(None) is few
+    assert few.mutant("ack-before-fsync") is CivicTrust.mutant("ack-before-fsync")
+    assert (few.label(), few.code_digest()) == (CivicTrust.label(), CivicTrust.code_digest())
+    assert with_faults(CivicTrust, None) is CivicTrust
+    with pytest.raises(FaultError, match="no faults of the kind 'kil' can be drawn for this scenario; there are all, kill,"):
+        with_faults(CivicTrust, "kil")
+    with pytest.raises(FaultError, match="no faults of the kind 'compromise-key'"):
+        with_faults(ReplicatedRegister, "compromise-key")
 
 
 def test_a_scenario_may_import_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from killpoint.explore.determinism import WorkerError, check_determinism
+from killpoint.explore.divergence import divergence_lines
 
 PLANTED = Path(__file__).parent / "planted"
 
@@ -45,6 +47,31 @@ def test_a_planted_divergence_is_caught_and_explained(reference: str, cause: str
     assert found.left.detail != found.right.detail
     assert found.before[-1].kind == "deliver"
     assert [text.startswith(leak) for text in found.leaked] == ([True] if leak else [])
+    file = reference.partition(":")[0]
+    for stack in (found.left_stack, found.right_stack):
+        assert stack, "whose code made the event is said"
+        assert f"{file}:" in stack[-1]
+        assert " in serve" in stack[-1]
+    lines = divergence_lines(reference, report)
+    assert [line for line in lines if line.strip() == found.left_stack[-1]]
+
+
+def test_another_interpreter_runs_the_second_half_and_is_named_if_it_matters() -> None:
+    python = Path(sys.executable)
+    assert check_determinism(f"{PLANTED / 'honest.py'}:Honest", schedules=3, python=python).differing == ()
+    found = check_determinism(f"{PLANTED / 'interpreter.py'}:Interpreter", schedules=3, python=python).divergence
+    assert found is not None
+    assert found.cause.startswith("the interpreter")
+    assert "interpreter.py:" in found.right_stack[-1]
+
+
+def test_what_happened_in_runs_that_were_alike_is_counted() -> None:
+    report = check_determinism(f"{PLANTED / 'honest.py'}:Honest", schedules=12, faults="pause,partition")
+    assert report.differing == ()
+    assert set(report.struck) <= {"pause", "partition"}
+    assert report.struck["pause"] > 0
+    assert report.crossed["deliver"] > 6
+    assert "Faults struck: pause in " in divergence_lines("honest", report)[1]
 
 
 def test_a_check_that_is_asked_to_stop_says_how_far_it_came() -> None:

@@ -112,3 +112,31 @@ class OddPrograms(KeptRegister):
     """Programs that do not go on for ever."""
 
     hosts: ClassVar = {"n1": keeper, "n2": crashes, "n3": exits, "n4": returns, "n5": spins}
+
+
+async def first(host: Host) -> None:
+    await _says(host, "first")
+
+
+async def second(host: Host) -> None:
+    await _says(host, "second")
+
+
+async def _says(host: Host, version: str) -> None:
+    host.observe(peers=host.peers, incarnation=host.incarnation)
+    while True:
+        (await host.receive()).reply(version)
+
+
+class Deployed(KeptRegister):
+    """Programs that say which version they are."""
+
+    hosts: ClassVar = {"n1": first, "n2": first}
+    spares: ClassVar = {"n3": first}
+    versions: ClassVar = {"second": {"n1": second, "n2": second}}
+    properties: ClassVar = []
+
+    @operation(host=("n1", "n2", "n3"), timeout=1.0)
+    async def version(self, client: Client, host: str) -> object:
+        """Ask which one it is."""
+        return await client.request(host, "version", timeout=1.0)

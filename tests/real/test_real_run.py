@@ -13,6 +13,7 @@ from killpoint.properties.history import Incident, Observe
 from killpoint.properties.verdict import Status
 from killpoint.real.run import FolderError, run_for_real
 from killpoint.sim import codec
+from killpoint.sim.configuration_faults import AddHost, RemoveHost, RollingRestart
 from killpoint.sim.disk_faults import DiskFull
 from killpoint.sim.faults import Kill, Partition, Pause
 from killpoint.sim.scenario import ScenarioError
@@ -100,6 +101,22 @@ def test_an_issuance_cluster_loses_nothing_when_its_leader_is_killed_between_two
     assert [(verdict.name, verdict.reason) for verdict in real.verdicts if verdict.status is not Status.VALID] == []
     assert [strike.effect for strike in real.strikes] == ["struck"]
     assert [op.outcome.value for op in real.history.operations if op.function == "issue"] == ["ok", "ok"]
+
+
+def test_hosts_are_added_and_removed_and_a_deployment_changes_their_programs_both_ways(tmp_path):
+    reference = f"{FILE}:Deployed"
+    actions = (
+        Inject(0.1, AddHost()),
+        Inject(3.0, RollingRestart(version="second", gap=1.5, downtime=0.1)),
+        Call(8.5, "c1", "version", {"host": "n1"}),
+        Call(8.6, "c2", "version", {"host": "n3"}),
+        Inject(9.0, RemoveHost(target="n2")),
+        Call(9.1, "c1", "version", {"host": "n2"}),
+    )
+    simulated, real = both(Schedule(reference, 1, actions, budget="unlimited"), tmp_path)
+    assert shape(real) == shape(simulated)
+    assert [op.result for op in real.history.operations] == ["second", "first", None]
+    assert [observed(real, name)[-1]["peers"] for name in ("n1", "n3")] == [("n2", "n3"), ("n1", "n2")]
 
 
 def test_programs_that_crash_exit_return_or_spin_get_their_verdict_and_leave_nothing_behind(tmp_path):
