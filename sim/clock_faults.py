@@ -29,11 +29,10 @@ class _Clock(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Disturb the target's clock, whether its program dies meanwhile or not."""
-        machine = world.resolve(self.target)
-        if machine is None:
-            return FaultOutcome("nothing")
-        self.disturb(world, machine)
-        return FaultOutcome("struck", (machine.name,))
+        machines = world.resolve_several(self.target, world.strike_action)
+        for machine in machines:
+            self.disturb(world, machine)
+        return FaultOutcome("struck", tuple(machine.name for machine in machines)) if machines else FaultOutcome("nothing")
 
     def disturb(self, world: World, machine: Machine) -> None:
         """What it does to the clock."""

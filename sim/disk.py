@@ -33,7 +33,7 @@ __all__ = ["CAPACITY", "SECTOR", "DiskImage", "Inode", "parse_keep"]
 SECTOR = 512
 """Bytes; writes are atomic within one."""
 
-CAPACITY = 256 * 2**20
+CAPACITY = 128 * 2**20
 """Bytes that a disk holds: a program that fills it finds it full, as it would for real, long before the simulator's memory is."""
 
 

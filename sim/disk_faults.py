@@ -9,6 +9,7 @@ to the end of the run: what a majority has may be gone if each of its members fo
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -36,16 +37,18 @@ class _Disk(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Trouble the target's disk for `duration` seconds, whether its program dies meanwhile or not."""
-        machine = world.resolve(self.target)
-        if machine is None:
+        machines = world.resolve_several(self.target, world.strike_action)
+        names = tuple(machine.name for machine in machines)
+        if not machines:
             return FaultOutcome("nothing")
-        if not affords(world, [machine.name]):
+        if not affords(world, names):
             return FaultOutcome("over-budget")
         trouble = self.trouble()
-        machine.spoiled = machine.spoiled or trouble.lies or trouble.fails == "fsync" or trouble.astray > 0
-        machine.disk_troubles.add(trouble)
-        world.end_later(self.duration, lambda: machine.disk_troubles.remove(trouble))
-        return FaultOutcome("struck", (machine.name,))
+        for machine in machines:
+            machine.spoiled = machine.spoiled or trouble.lies or trouble.fails == "fsync" or trouble.astray > 0
+            machine.disk_troubles.add(trouble)
+            world.end_later(self.duration, partial(machine.disk_troubles.remove, trouble))
+        return FaultOutcome("struck", names)
 
 
 class SlowDisk(_Disk, frozen=True):

@@ -1,7 +1,8 @@
 """The kinds of fault that every scenario can use.
 
 Each kind is a noun, names the real event that it models and says what may still be asserted while it lasts.  Targets are hosts by
-name, or a role such as `leader`, resolved when the fault strikes.  A fault that would impair more hosts than the system promises to
+name, or a role such as `leader`, resolved when the fault strikes; what befalls single hosts can also befall a `minority`, a `majority` or
+`all` of the system, or a number of its hosts, at the same moment.  A fault that would impair more hosts than the system promises to
 survive is over budget and does nothing; that is decided at the moment of striking, so that moving actions about (as shrinking does)
 cannot make an illegal pair out of two legal faults.
 
@@ -81,10 +82,7 @@ _OVER_BUDGET = FaultOutcome("over-budget")
 
 
 class _Stop(Fault, frozen=True):
-    """What killing and losing power have in common; `duration` is how long the host stays down.
-
-    The target may also be a `minority`, a `majority` or `all` of the system, or a number of its hosts: they go down at the same moment.
-    """
+    """What killing and losing power have in common; `duration` is how long the host stays down."""
 
     for_real: ClassVar[bool] = True
     target: str
@@ -145,15 +143,16 @@ class Pause(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Pause for `duration` seconds."""
-        machine = world.resolve(self.target)
-        if machine is None or machine.paused:
+        machines = [machine for machine in world.resolve_several(self.target, world.strike_action) if not machine.paused]
+        names = tuple(machine.name for machine in machines)
+        if not machines:
             return _NOTHING
-        if not affords(world, [machine.name]):
+        if not affords(world, names):
             return _OVER_BUDGET
-        incarnation = machine.incarnation
-        world.pause(machine, world.strike_index)
-        world.end_later(self.duration, lambda: _resume(world, machine, incarnation))
-        return FaultOutcome("struck", (machine.name,))
+        for machine in machines:
+            world.pause(machine, world.strike_index)
+            world.end_later(self.duration, partial(_resume, world, machine, machine.incarnation))
+        return FaultOutcome("struck", names)
 
 
 def _resume(world: World, machine: Machine, incarnation: int) -> None:

@@ -49,15 +49,18 @@ class _Packets(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Trouble all links of the target for `duration` seconds."""
-        machine = world.resolve(self.target)
-        if machine is None:
+        targets = [machine.name for machine in world.resolve_several(self.target, world.strike_action)]
+        if not targets:
             return FaultOutcome("nothing")
-        others = [name for name in world.machines if name != machine.name]
-        links = [(machine.name, name) for name in others] + [(name, machine.name) for name in others]
+        links: list[tuple[str, str]] = []
+        for target in targets:
+            others = [name for name in world.machines if name != target]
+            links += [(target, name) for name in others] + [(name, target) for name in others]
+        links = list(dict.fromkeys(links))
         trouble = self.trouble()
         world.network.trouble(links, trouble)
         world.end_later(self.duration, lambda: world.network.calm(links, trouble))
-        return FaultOutcome("struck", (machine.name,))
+        return FaultOutcome("struck", tuple(targets))
 
 
 class Delay(_Packets, frozen=True):

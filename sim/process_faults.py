@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,20 +29,21 @@ class _Replaced(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Stop the host, change its disk, restart it after `duration`."""
-        machine = world.resolve(self.target)
-        if machine is None:
+        disks = [(machine, self.disk(world, machine)) for machine in world.resolve_several(self.target, world.strike_action)]
+        found = [(machine, disk) for machine, disk in disks if disk is not None]
+        names = tuple(machine.name for machine, _ in found)
+        if not found:
             return FaultOutcome("nothing")
-        if not affords(world, [machine.name]):
+        if not affords(world, names):
             return FaultOutcome("over-budget")
-        disk = self.disk(world, machine)
-        if disk is None:
-            return FaultOutcome("nothing")
-        lost = len(machine.disk.files())
-        world.kill(machine, keep="none", cause=world.strike_index)
-        machine.disk = disk
-        machine.spoiled = True
-        world.end_later(self.duration, lambda: world.restart(machine))
-        return FaultOutcome("struck", (machine.name,), f"{lost} files gone, {len(disk.files())} there now")
+        details = []
+        for machine, disk in found:
+            details.append(f"{len(machine.disk.files())} files gone, {len(disk.files())} there now")
+            world.kill(machine, keep="none", cause=world.strike_index)
+            machine.disk = disk
+            machine.spoiled = True
+            world.end_later(self.duration, partial(world.restart, machine))
+        return FaultOutcome("struck", names, "; ".join(details))
 
 
 class DiskLoss(_Replaced, frozen=True):
@@ -92,14 +94,16 @@ class SlowCpu(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Slow the target down for `duration` seconds, whether its program dies meanwhile or not."""
-        machine = world.resolve(self.target)
-        if machine is None:
+        machines = world.resolve_several(self.target, world.strike_action)
+        names = tuple(machine.name for machine in machines)
+        if not machines:
             return FaultOutcome("nothing")
-        if not affords(world, [machine.name]):
+        if not affords(world, names):
             return FaultOutcome("over-budget")
-        machine.slow += self.seconds
-        world.end_later(self.duration, lambda: _faster(machine, self.seconds))
-        return FaultOutcome("struck", (machine.name,))
+        for machine in machines:
+            machine.slow += self.seconds
+            world.end_later(self.duration, partial(_faster, machine, self.seconds))
+        return FaultOutcome("struck", names)
 
 
 def _faster(machine: Machine, seconds: float) -> None:
@@ -127,13 +131,15 @@ class OutOfMemory(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Kill it now, and again and again."""
-        machine = world.resolve(self.target)
-        if machine is None:
+        machines = world.resolve_several(self.target, world.strike_action)
+        names = tuple(machine.name for machine in machines)
+        if not machines:
             return FaultOutcome("nothing")
-        if not affords(world, [machine.name]):
+        if not affords(world, names):
             return FaultOutcome("over-budget")
-        self._kill(world, machine, self.times)
-        return FaultOutcome("struck", (machine.name,))
+        for machine in machines:
+            self._kill(world, machine, self.times)
+        return FaultOutcome("struck", names)
 
     def _kill(self, world: World, machine: Machine, left: int) -> None:
         if machine.alive and affords(world, [machine.name]):

@@ -12,6 +12,7 @@ from sim_worlds import STEADY, idle, open_world
 from killpoint.explore.generate import generate
 from killpoint.explore.shrink import shrink
 from killpoint.sim import faults
+from killpoint.sim.clock import EPOCH
 from killpoint.sim.codec import decode, encode
 from killpoint.sim.corruption import corrupted
 from killpoint.sim.faults import Corrupt, Kill, MisdirectedWrite, Pause, PowerLoss, TruncatedFile
@@ -150,6 +151,33 @@ def test_a_target_may_be_a_number_of_hosts_which_go_down_at_the_same_moment(targ
     assert struck(3) == struck(3)
     if 1 < count < 5:
         assert len({frozenset(struck(seed)) for seed in range(20)}) > 3
+
+
+OF_SEVERAL = [
+    Pause(target="minority", duration=0.2),
+    faults.SlowCpu(target="minority", duration=0.2),
+    faults.OutOfMemory(target="minority", times=1),
+    faults.DiskLoss(target="minority", duration=0.2),
+    faults.SlowDisk(target="minority", duration=0.2),
+    faults.LostFsync(target="minority", duration=0.2),
+    faults.ClockSkew(target="minority", duration=0.2),
+    faults.ClockDrift(target="minority", duration=0.2),
+    faults.Loss(target="minority", duration=0.2),
+    faults.Hold(target="minority", duration=0.2),
+]
+
+
+@pytest.mark.parametrize("fault", OF_SEVERAL, ids=lambda fault: fault.kind())
+def test_what_befalls_one_host_can_befall_several_and_ends_for_all(fault):
+    with open_world(*[idle] * 5, tolerates=2) as world:
+        world.advance(0.1)
+        outcome = fault.strike(world)
+        assert (outcome.effect, len(outcome.hosts)) == ("struck", 2)
+        world.advance(1.0)
+        machines = world.machines.values()
+        assert all(machine.alive and not machine.paused and not machine.slow and not machine.disk_troubles for machine in machines)
+        assert {round(machine.clock.wall() - EPOCH, 2) for machine in machines} <= {1.1, 1.12}
+        assert world.network._troubles == {}
 
 
 def test_more_hosts_than_the_system_tolerates_are_over_budget_together():

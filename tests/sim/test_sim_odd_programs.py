@@ -90,6 +90,16 @@ async def ends_its_process(host):
         host.observe(done=True)
 
 
+async def fills_the_disk(host):
+    while True:
+        await host.disk.append("log", bytes(2**23))
+
+
+async def fills_the_disk_with_files(host):
+    for number in range(1000):
+        Path(f"/srv/{number}").write_bytes(bytes(2**23))  # noqa: ASYNC240  # as a program may
+
+
 async def runs_a_process(host):
     await trio.run_process([sys.executable, "-c", ""])
 
@@ -152,6 +162,8 @@ CRASHES = {
     uses_a_thread: "",
     starts_a_thread: "RuntimeError",
     reads_a_file_that_is_nobodys: "FileNotFoundError",
+    fills_the_disk: "OSError",
+    fills_the_disk_with_files: "OSError",
     runs_a_process: "RuntimeError",
     asks_for_a_name_that_is_nobodys: "gaierror",
     ends_its_process: "Exit",
