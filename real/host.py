@@ -19,6 +19,7 @@ from ..sim.machine import PLAIN, REPLY, REQUEST, UnknownHost
 from ..sim.noise import keyed_integer
 from ..sim.payload import encode, encode_observed
 from .disk import RealDisk
+from .gate import Gate
 from .line import Key, Line, happening
 from .transport import Transport
 
@@ -26,7 +27,10 @@ __all__ = ["Identity", "Parcel", "RealClient", "RealHost"]
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who a host is: what it is told when it starts.  `ports` are those of all hosts, by name; `root` is the folder that is its disk."""
+    """Who a host is: what it is told when it starts.
+
+    `ports` and `addresses` are those of all hosts, by name; `root` is the folder that is its disk.
+    """
 
     name: str
     system: tuple[str, ...]
@@ -36,6 +40,7 @@ class Identity(msgspec.Struct, frozen=True):
     settings: Mapping[str, Value]
     ports: Mapping[str, int]
     secret: bytes
+    addresses: Mapping[str, str]
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -81,7 +86,9 @@ class RealHost:
         self.incarnation = identity.incarnation
         self.peers = tuple(name for name in identity.system if name != identity.name)
         self.settings = dict(identity.settings)
-        self.transport = Transport(identity.name, identity.ports, identity.secret, arrived=self._arrived, lost=self._lost)
+        self.transport = Transport(
+            identity.name, identity.ports, identity.secret, gate=Gate(), arrived=self._arrived, lost=self._lost
+        )
         self.disk = RealDisk(identity.root, line.cross)
         self._line = line
         self._random = Random(keyed_integer(identity.seed, "real", identity.name, identity.incarnation))

@@ -16,9 +16,10 @@ import trio
 
 from ..explore.catalog import find_scenario
 from ..sim.host import Program
-from .host import RealHost
+from .host import Identity, RealHost
 from .line import ProcessLine, crash_detail, happening
 from .orders import Armed, Cuts, Go, Setup, Told
+from .sockets import installed
 from .wire import Frames, receive
 
 _PR_SET_PDEATHSIG = 1
@@ -36,7 +37,8 @@ def main(up: int, orders: int) -> None:
     assert isinstance(setup, Setup)
     scenario = find_scenario(setup.scenario).mutant(setup.mutant)()
     programs = {**scenario.hosts, **scenario.spares, **scenario.outsiders, **scenario.versions.get(setup.version, {})}
-    trio.run(_live, programs[setup.identity.name], RealHost(setup.identity, line), line, source)
+    os.chdir(setup.identity.root)  # a simulated host stands at the root of its disk
+    trio.run(_live, setup.identity, programs[setup.identity.name], line, source)
 
 
 def _die_with_the_supervisor() -> None:
@@ -45,11 +47,13 @@ def _die_with_the_supervisor() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def _live(program: Program, host: RealHost, line: ProcessLine, source: socket.socket) -> None:
+async def _live(identity: Identity, program: Program, line: ProcessLine, source: socket.socket) -> None:
     go = trio.Event()
+    host = RealHost(identity, line)
     async with trio.open_nursery() as nursery:
         await nursery.start(host.transport.run)
         nursery.start_soon(_obey, trio.socket.from_stdlib_socket(source), host, line, go)
+        installed(identity.name, identity.addresses, host.transport.gate).__enter__()  # for good
         line.tell(happening("ready", {}))
         await go.wait()
         try:
@@ -71,7 +75,7 @@ async def _obey(source: trio.socket.SocketType, host: RealHost, line: ProcessLin
                 case Go():
                     go.set()
                 case Cuts(links):
-                    host.transport.cuts = links
+                    host.transport.gate.set(links)
                 case Armed(boundaries):
                     line.armed = boundaries
                 case Told(body):

@@ -32,6 +32,7 @@ from .clients import Desk, OwnLine
 from .host import Identity, RealClient
 from .machine import OUTPUT, RealMachine
 from .orders import Setup
+from .sockets import addresses_for, resolving
 from .wire import SECRET_SIZE
 from .world import BOOT_TIMEOUT, RealWorld
 
@@ -78,7 +79,9 @@ def run_for_real(
     except OSError as error:
         raise FolderError(f"{folder} cannot be used: {error.strerror}") from None
     try:
-        return trio.run(_RealRun(schedule, kind, folder.absolute(), reference, each, stop).run)
+        run = _RealRun(schedule, kind, folder.absolute(), reference, each, stop)
+        with resolving(run.addresses):  # for the clients, which live here
+            return trio.run(run.run)
     except BaseExceptionGroup as group:
         raise _leaf(group) from None
 
@@ -120,6 +123,7 @@ class _RealRun:
         self.busy = 0
         names = [*self.scenario.hosts, *kind.client_names(), *self.scenario.outsiders, *self.scenario.spares]
         self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self.addresses = addresses_for(names)
 
     async def run(self) -> Record:
         """The whole run; whatever happens, no process outlives it."""
@@ -164,7 +168,7 @@ class _RealRun:
         root = self.folder / name / "disk"
         root.mkdir(parents=True, exist_ok=True)
         return Identity(
-            name, self.world.members, incarnation, root, self.schedule.seed, self.settings, self.ports, self.secret
+            name, self.world.members, incarnation, root, self.schedule.seed, self.settings, self.ports, self.secret, self.addresses
         )
 
     async def _clients(self) -> dict[str, Desk]:

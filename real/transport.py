@@ -15,6 +15,7 @@ from typing import Any
 
 import trio
 
+from .gate import Gate
 from .wire import SECRET_SIZE, FrameError, Frames, frame
 
 __all__ = ["Transport"]
@@ -41,11 +42,12 @@ class Transport:
         ports: Mapping[str, int],
         secret: bytes,
         *,
+        gate: Gate,
         arrived: Callable[[str, Any], None],
         lost: Callable[[str, str, Any, str], None],
     ) -> None:
         self.name = name
-        self.cuts: frozenset[tuple[str, str]] = frozenset()
+        self.gate = gate
         self._ports = ports
         self._secret = secret
         self._arrived = arrived
@@ -74,7 +76,7 @@ class Transport:
 
     def send(self, to: str, item: Any) -> None:
         """Put a message on its way."""
-        if (self.name, to) in self.cuts:
+        if self.gate.is_cut(self.name, to):
             self._lost(self.name, to, item, "cut")
             return
         queue = self._queues.get(to)
@@ -131,7 +133,7 @@ class Transport:
                 for item in frames.feed(piece):
                     if not sender:
                         sender = str(item)
-                    elif (sender, self.name) in self.cuts:
+                    elif self.gate.is_cut(sender, self.name):
                         self._lost(sender, self.name, item, "cut")
                     else:
                         self._arrived(sender, item)

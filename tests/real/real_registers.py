@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+from contextlib import suppress
+from pathlib import Path
 from typing import ClassVar
 
 import trio
 
-from killpoint import Client, Host, Scenario, faults, operation, unique
+from killpoint import Client, Host, Scenario, Unknown, faults, operation, unique
 from killpoint.properties import Linearizable, Register
 from killpoint.sim.scenario import planted
 
@@ -140,3 +143,43 @@ class Deployed(KeptRegister):
     async def version(self, client: Client, host: str) -> object:
         """Ask which one it is."""
         return await client.request(host, "version", timeout=1.0)
+
+
+async def listed(host: Host) -> None:
+    """A service that knows nothing of its host: it serves what is in its file, and asks another for its own."""
+    name = socket.gethostname()
+    Path("name.txt").write_text(name)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        request = (await stream.receive_some()).decode()
+        if not request:
+            return
+        if request != name:
+            async with await trio.open_tcp_stream(request, 7000) as other:
+                await other.send_all(request.encode())
+                await stream.send_all(await other.receive_some())
+        else:
+            await stream.send_all(Path("name.txt").read_bytes())
+
+    async def tolerant(stream: trio.SocketStream) -> None:
+        with suppress(OSError, trio.BrokenResourceError):
+            await handle(stream)
+
+    await trio.serve_tcp(tolerant, 7000)
+
+
+class Listed(KeptRegister):
+    """Three services at the same port."""
+
+    hosts: ClassVar = dict.fromkeys(("n1", "n2", "n3"), listed)
+    properties: ClassVar = []
+
+    @operation(through=("n1", "n2", "n3"), of=("n1", "n2", "n3"), timeout=1.0)
+    async def name_of(self, client: Client, through: str, of: str) -> object:
+        """Ask one host for what is in the file of another."""
+        try:
+            async with await trio.open_tcp_stream(through, 7000) as stream:
+                await stream.send_all(of.encode())
+                return (await stream.receive_some()).decode()
+        except (OSError, trio.BrokenResourceError) as error:
+            raise Unknown("no answer") from error

@@ -107,16 +107,35 @@ def test_hosts_are_added_and_removed_and_a_deployment_changes_their_programs_bot
     reference = f"{FILE}:Deployed"
     actions = (
         Inject(0.1, AddHost()),
-        Inject(3.0, RollingRestart(version="second", gap=1.5, downtime=0.1)),
-        Call(8.5, "c1", "version", {"host": "n1"}),
-        Call(8.6, "c2", "version", {"host": "n3"}),
-        Inject(9.0, RemoveHost(target="n2")),
-        Call(9.1, "c1", "version", {"host": "n2"}),
+        Inject(2.0, RollingRestart(version="second", gap=1.2, downtime=0.1)),
+        Call(7.0, "c1", "version", {"host": "n1"}),
+        Call(7.1, "c2", "version", {"host": "n3"}),
+        Inject(7.3, RemoveHost(target="n2")),
+        Call(7.4, "c1", "version", {"host": "n2"}),
     )
     simulated, real = both(Schedule(reference, 1, actions, budget="unlimited"), tmp_path)
     assert shape(real) == shape(simulated)
     assert [op.result for op in real.history.operations] == ["second", "first", None]
     assert [observed(real, name)[-1]["peers"] for name in ("n1", "n3")] == [("n2", "n3"), ("n1", "n2")]
+
+
+def test_services_with_sockets_of_their_own_are_found_by_name_and_cut_off_both_ways(tmp_path):
+    reference = f"{FILE}:Listed"
+    ask = [
+        Call(0.3, "c1", "name_of", {"through": "n1", "of": "n1"}),
+        Call(0.4, "c2", "name_of", {"through": "n3", "of": "n2"}),
+        Inject(0.8, Partition(target="n2", duration=1.6)),
+        Call(0.9, "c1", "name_of", {"through": "n3", "of": "n1"}),
+        Call(1.0, "c2", "name_of", {"through": "n1", "of": "n2"}),
+        Call(1.9, "c1", "name_of", {"through": "n2", "of": "n2"}),
+        Inject(3.0, Kill(target="n1", duration=0.5)),
+        Call(3.1, "c1", "name_of", {"through": "n2", "of": "n1"}),
+        Call(6.5, "c2", "name_of", {"through": "n2", "of": "n1"}),
+    ]
+    simulated, real = both(Schedule(reference, 1, tuple(ask), budget="unlimited"), tmp_path)
+    assert [op.result or op.outcome.value for op in real.history.operations] == ["n1", "n2", "n1", "info", "n2", "ok", "n1"]
+    assert shape(real) == shape(simulated)
+    assert (tmp_path / "n2/disk/name.txt").read_text() == "n2"
 
 
 def test_programs_that_crash_exit_return_or_spin_get_their_verdict_and_leave_nothing_behind(tmp_path):
