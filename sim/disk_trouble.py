@@ -6,6 +6,7 @@ Errors are raised as Python raises them, `OSError` with its `errno`, so that a p
 from __future__ import annotations
 
 import errno
+from math import fsum
 
 import msgspec
 
@@ -60,7 +61,7 @@ class DiskTroubles:
         return None
 
     def _combine(self) -> None:
-        self.slow = sum(trouble.slow for trouble in self._troubles)
+        self.slow = fsum(trouble.slow for trouble in self._troubles)
         self._fails = {trouble.fails for trouble in self._troubles}
         self.astray = max((trouble.astray for trouble in self._troubles), default=0)
         self.lies = any(trouble.lies for trouble in self._troubles)

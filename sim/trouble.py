@@ -6,7 +6,7 @@ independent ones.  A link that nothing troubles has no object here, and costs no
 
 from __future__ import annotations
 
-from math import inf
+from math import fsum, inf
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,7 +63,7 @@ class LinkTrouble:
 
     def _combine(self) -> None:
         some = self._troubles
-        self.delay = sum(trouble.delay for trouble in some)
+        self.delay = fsum(trouble.delay for trouble in some)
         self.rate = min((trouble.bytes_per_second for trouble in some), default=inf)
         self.hold = any(trouble.hold for trouble in some)
         self.corrupt = max((trouble.corrupt for trouble in some), default=0.0)

@@ -12,12 +12,14 @@ from killpoint.explore.generate import generate
 from killpoint.explore.shrink import shrink
 from killpoint.sim import faults
 from killpoint.sim.codec import decode, encode
+from killpoint.sim.disk_trouble import DiskTrouble, DiskTroubles
 from killpoint.sim.faults import Delay, Duplicate, Hold, Loss, Reorder, Throttle
 from killpoint.sim.mix import Cast
 from killpoint.sim.packets import packets
 from killpoint.sim.scenario import Scenario, operation
 from killpoint.sim.schedule import Inject, Noise, Schedule
 from killpoint.sim.session import run
+from killpoint.sim.trouble import LinkTrouble, Trouble
 
 MIXES = {
     "delay": faults.delays,
@@ -257,3 +259,13 @@ def test_what_a_system_takes_for_granted_is_found_by_the_kind_that_denies_it(kin
     (action,) = small.schedule.actions
     assert isinstance(action.fault, KINDS[kind])
     assert run(small.schedule, scenario).digest == small.record.digest
+
+
+def test_what_several_troubles_add_up_to_is_the_same_number_under_every_python():
+    """`sum` of floats rounds differently from 3.12 on; `fsum` rounds once."""
+    link, disk = LinkTrouble(Noise()), DiskTroubles()
+    for seconds in (0.1, 0.2, 0.3):
+        link.add(Trouble(delay=seconds))
+        disk.add(DiskTrouble(slow=seconds))
+    assert (link.delay, disk.slow) == (0.6, 0.6)
+    assert 0.1 + 0.2 + 0.3 != 0.6
