@@ -31,6 +31,7 @@ from .catalog import find_scenario, with_faults
 from .census import Crossing
 from .confirm import foreign_environment, fresh_environment
 from .digests import Answer, Event, Request
+from .finding import expected
 from .generate import crossings
 
 __all__ = ["DeterminismReport", "Divergence", "WorkerError", "check_determinism"]
@@ -71,7 +72,8 @@ class Divergence(msgspec.Struct, frozen=True):
 class DeterminismReport(msgspec.Struct, frozen=True):
     """How many schedules were compared, which differed, and what is behind the first of those.
 
-    `struck` says in how many of them each kind of fault struck, and `crossed` in how many each boundary was crossed.
+    `struck` says in how many of them each kind of fault struck, `crossed` in how many each boundary was crossed, and `never` names kinds
+    that struck in none, and kill points of the scenario's that were crossed in none.
     """
 
     compared: int
@@ -79,6 +81,7 @@ class DeterminismReport(msgspec.Struct, frozen=True):
     divergence: Divergence | None = None
     struck: Mapping[str, int] = {}
     crossed: Mapping[str, int] = {}
+    never: tuple[str, ...] = ()
 
 
 class _Worker:
@@ -192,7 +195,8 @@ def check_determinism(
         WorkerError: a process ended with an error.
     """
     numbers = tuple(range(first, first + schedules))
-    question = _Question(scenario, seed, mutant, numbers, crossings(with_faults(find_scenario(scenario), faults)), faults, python)
+    kind = with_faults(find_scenario(scenario), faults)
+    question = _Question(scenario, seed, mutant, numbers, crossings(kind), faults, python)
     answers: tuple[dict[int, Answer], dict[int, Answer]] = ({}, {})
     differing: list[int] = []
     backwards = question.numbers[::-1]
@@ -214,7 +218,8 @@ def check_determinism(
     number = min(differing, key=differing.index, default=None)
     divergence = None if number is None else _diagnose(question, answers[0][number], answers[1][number])
     covered = dict(sorted(struck.items())), dict(sorted(crossed.items()))
-    return DeterminismReport(compared, tuple(sorted(differing)), divergence, *covered)
+    never = (*(name for name in expected(kind).struck if name not in struck), *(name for name in kind.killpoints if name not in crossed))
+    return DeterminismReport(compared, tuple(sorted(differing)), divergence, *covered, never)
 
 
 def _interleaved(workers: Sequence[_Worker], stop: Callable[[], bool]) -> Iterator[tuple[int, Answer]]:

@@ -20,7 +20,11 @@ def divergence_lines(scenario: str, report: DeterminismReport, *, interrupted: b
 def _covered(report: DeterminismReport) -> list[str]:
     """What happened in the runs that were alike."""
     struck = ", ".join(f"{kind} in {count:,}" for kind, count in sorted(report.struck.items(), key=lambda item: (-item[1], item[0])))
-    return [f"    Faults struck: {struck}."] if struck else []
+    lines = [f"    Faults struck: {struck}."] if struck else []
+    if report.crossed:
+        never = f"Never: {', '.join(report.never)}." if report.never else "Every kind of fault struck, and every kill point was crossed."
+        lines.append(f"    {never}")
+    return lines
 
 
 def _divergence(found: Divergence) -> list[str]:
