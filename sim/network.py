@@ -171,8 +171,9 @@ class Network:
         message.body = corrupted(message.body, number >> 32)
         return True
 
-    def deliver(self, message: Delivery, target: Machine) -> None:
+    def arrive(self, item: tuple[Delivery, Machine]) -> None:
         """A message has crossed its link, if that is not cut."""
+        message, target = item
         if self._cuts and (message.sender, message.to) in self._cuts:
             self._drop(message, "cut")
         else:

@@ -100,13 +100,15 @@ class NoiseSource:
         named = begun.copy()  # what all messages of a link have in common is hashed once
         named.update(f"{time!r}|{ordinal}".encode())
         lose, twice, late, slow = _WORDS.unpack(named.digest())
-        lose, twice, late, slow = lose * _UNIT, twice * _UNIT, late * _UNIT, slow * _UNIT
-        delay = -log(max(1.0 - slow, _LEAST)) * noise.latency * base
+        slow = 1.0 - slow * _UNIT
+        delay = -log(slow if slow > _LEAST else _LEAST) * noise.latency * base  # noqa: FURB136  # for every message
+        late *= _UNIT
         if late < noise.reorder:
             # Held back by many base latencies: whatever is sent in the meantime overtakes it.
             delay += base * (2.0 + 48.0 * (late / noise.reorder) ** 2)
-        drop = lose < noise.loss
+        twice *= _UNIT
         duplicate = base * (1.0 + 20.0 * twice / noise.duplicate) if twice < noise.duplicate else None
+        drop = lose * _UNIT < noise.loss
         if drop:
             delay, duplicate = 0.0, None
         if self.keep and (drop or delay or duplicate is not None):

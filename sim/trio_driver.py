@@ -32,7 +32,8 @@ import sniffio
 import trio
 from trio._core import _run, _thread_cache
 from trio._core._entry_queue import EntryQueue
-from trio._core._run import GLOBAL_RUN_CONTEXT, Runner, Task, unrolled_run
+from trio._core._run import CONTEXT_RUN_TB_FRAMES, GLOBAL_RUN_CONTEXT, Runner, Task, unrolled_run
+from trio._core._traps import CancelShieldedCheckpoint, PermanentlyDetachCoroutineObject, WaitTaskRescheduled
 from trio.lowlevel import RunVar
 
 from .frames import awaited, innermost
@@ -105,6 +106,10 @@ class TaskTrap:
 
 
 _NO_EVENTS: tuple[()] = ()
+_FOREIGN = (
+    "trio.run received unrecognized yield message {!r}. Are you trying to use a library written for some other framework like asyncio? "
+    "That won't work without some kind of compatibility shim."
+)
 _MAX_TICKS = 100_000
 
 
@@ -163,6 +168,17 @@ class Engine:
         self.held = False
         GLOBAL_RUN_CONTEXT.runner = runner
         send = self._generator.send
+        if self.started and len(runner.runq) == 1 and not runner.instruments and not runner.waiting_for_idle:
+            clock = self.clock
+            now = clock.world.now + clock.clock.ahead
+            if runner.deadlines.next_deadline() > now:
+                self._step(runner, runner.runq.popleft())
+                if self.held or self.poisoned:
+                    return inf
+                if not runner.runq and not runner.waiting_for_idle and runner.tasks:
+                    deadline = clock.deadline = runner.deadlines.next_deadline()
+                    if deadline > now:
+                        return deadline
         try:
             if self.started:
                 timeout = send(_NO_EVENTS)
@@ -180,6 +196,46 @@ class Engine:
             self._idle_at = self.clock.current_time() + timeout
             return min(self.clock.deadline, self._idle_at)
         return self.clock.deadline
+
+    @staticmethod
+    def _step(runner: Runner, task: Task) -> None:
+        """One step of one task, as trio's loop takes it; what a tick does besides is nothing when nothing else is runnable or due.
+
+        Most slices are just this, a task that takes a message and waits for the next, and the loop around it would cost more than it.
+        """
+        GLOBAL_RUN_CONTEXT.task = task
+        send, value = task._next_send_fn, task._next_send
+        task._next_send_fn = task._next_send = None
+        assert send is not None
+        final: outcome.Outcome[object]
+        try:
+            message = task.context.run(send, value)
+        except StopIteration as stop:
+            final = outcome.Value(stop.value)
+        except BaseException as error:  # noqa: BLE001  # of the program
+            frames = error.__traceback__
+            for _ in range(1 + CONTEXT_RUN_TB_FRAMES):
+                frames = frames.tb_next if frames is not None else None
+            final = outcome.Error(error.with_traceback(frames))
+            del frames
+        else:
+            task._schedule_points += 1
+            if type(message) is WaitTaskRescheduled:
+                task._cancel_points += 1
+                task._abort_func = message.abort_func
+                if task._cancel_status.effectively_cancelled:
+                    task._attempt_delivery_of_any_pending_cancel()
+            elif message is CancelShieldedCheckpoint:
+                runner.reschedule(task)
+            elif type(message) is PermanentlyDetachCoroutineObject:
+                runner.task_exited(task, message.final_outcome)
+            else:
+                runner.reschedule(task, TypeError(_FOREIGN.format(message)))  # type: ignore[arg-type]  # it is thrown
+                task._next_send_fn = task.coro.throw
+            del GLOBAL_RUN_CONTEXT.task
+            return
+        runner.task_exited(task, final)
+        del GLOBAL_RUN_CONTEXT.task
 
     def _settle(self, send: Callable[[object], float]) -> float:
         """Tick until nothing is runnable."""
@@ -205,8 +261,15 @@ class Engine:
         return min(deadline, self._idle_at) if runner.waiting_for_idle else deadline
 
     def reschedule(self, task: Task, value: outcome.Outcome[object]) -> None:
-        """Make a parked task of this host runnable."""
-        self._runner.reschedule(task, value)
+        """Make a parked task of this host runnable: `Runner.reschedule`, without what is for guest mode."""
+        task._next_send_fn = task.coro.send
+        task._next_send = value
+        task._abort_func = None
+        task.custom_sleep_data = None
+        runner = self._runner
+        runner.runq.append(task)
+        if "task_scheduled" in runner.instruments:
+            runner.instruments.call("task_scheduled", task)
 
     def alone(self, trap: TaskTrap) -> bool:
         """From within a slice of this host: true if no other task of it is runnable, so that to yield would change nothing."""

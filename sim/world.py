@@ -193,7 +193,7 @@ class World(Chronicle, Membership[Machine]):
 
     def schedule_delivery(self, time: float, source: int, sequence: float, message: Delivery, target: Machine) -> None:
         """A message will arrive."""
-        heappush(self._heap, (time, ARRIVAL, source, sequence, self._arrive, (message, target)))
+        heappush(self._heap, (time, ARRIVAL, source, sequence, self.network.arrive, (message, target)))
 
     def schedule_timer(self, time: float, machine: Machine, call: Callable[[], None]) -> None:
         """A kernel has something to do later."""
@@ -229,10 +229,6 @@ class World(Chronicle, Membership[Machine]):
         """The theft was noticed; the scenario knows what is done about it."""
         if self.scenario is not None:
             self.scenario.notice(self, key)
-
-    def _arrive(self, item: tuple[Delivery, Machine]) -> None:
-        message, target = item
-        self.network.deliver(message, target)
 
     def _end(self, end: Callable[[], None]) -> None:
         end()

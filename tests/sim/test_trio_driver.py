@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 import warnings
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -18,7 +19,7 @@ import sniffio
 import trio
 from sim_worlds import gossip, idle, open_world
 from trio import _socket
-from trio._core import _asyncgens, _entry_queue, _instrumentation, _ki, _run, _thread_cache
+from trio._core import _asyncgens, _entry_queue, _instrumentation, _ki, _run, _thread_cache, _traps
 
 import killpoint.sim.trio_driver as driver
 from killpoint.sim import trio_parts as parts
@@ -80,7 +81,21 @@ CANARIES = {
         takes(_run.unrolled_run, "runner", "async_fn", "args", "host_uses_signal_set_wakeup_fd")
         or ([] if inspect.isgeneratorfunction(inspect.unwrap(_run.unrolled_run)) else ["unrolled_run"])
     ),
-    "_run.Task and what it counts": lambda: has(a_run()[1], "_counter", "_schedule_points", "coro", "child_nurseries"),
+    "_run.Task, what it counts, and how it goes on": lambda: has(
+        a_run()[1],
+        *("_counter", "_schedule_points", "_cancel_points", "coro", "context", "child_nurseries", "custom_sleep_data"),
+        *("_next_send", "_next_send_fn", "_abort_func", "_cancel_status", "_attempt_delivery_of_any_pending_cancel"),
+    ),
+    "CancelStatus.effectively_cancelled": lambda: has(_run.CancelStatus, "effectively_cancelled"),
+    "the messages by which tasks wait": lambda: has(
+        _traps, "CancelShieldedCheckpoint", "PermanentlyDetachCoroutineObject", "WaitTaskRescheduled"
+    ),
+    "CONTEXT_RUN_TB_FRAMES": lambda: has(_run, "CONTEXT_RUN_TB_FRAMES"),
+    "the loop and `reschedule`, to the letter, since Engine._step and Engine.reschedule do what they do": lambda: [
+        function.__qualname__
+        for function, known in ((_run.unrolled_run, "9226ba6956c1ca77"), (_run.Runner.reschedule, "d25a5648b6a42879"))
+        if sha256(inspect.getsource(inspect.unwrap(function)).encode()).hexdigest()[:16] != known
+    ],
     "Nursery._children, a set": lambda: has(a_run()[2], "_children") or has(a_run()[2]._children, "clear"),
     "_run.Deadlines, a heap of (deadline, tie-breaker, scope) and a count": lambda: (
         fields(_run.Deadlines, "_heap", "_active") or takes(_run.Deadlines.add, "deadline", "cancel_scope")
@@ -116,6 +131,8 @@ CHECKED = {
     *("_locals", "RunVar"),
     *("_thread_cache", "_run", "_asyncgens", "_entry_queue", "_instrumentation", "_ki", "_core"),
     *("GLOBAL_RUN_CONTEXT", "Runner", "unrolled_run", "Task", "Deadlines", "EntryQueue", "KIManager", "Instruments"),
+    *("_traps", "WaitTaskRescheduled", "CancelShieldedCheckpoint", "PermanentlyDetachCoroutineObject", "CONTEXT_RUN_TB_FRAMES"),
+    *("_next_send", "_next_send_fn", "_abort_func", "_cancel_points", "_cancel_status", "_attempt_delivery_of_any_pending_cancel"),
     *("_r", "_ALLOW_DETERMINISTIC_SCHEDULING", "_counter", "_schedule_points", "_children", "_heap", "_active"),
 }
 
@@ -380,3 +397,77 @@ def test_the_outcome_of_a_rescheduled_task_is_an_outcome():
         machine.engine.reschedule(parked.pop(), outcome.Error(KeyError("x")))
         world.run_now(machine)
     assert got == [5, "raised"]
+
+
+class _Watched(parts.FewInstruments):
+    """While there is an instrument, steps are left to trio's loop."""
+
+    def __bool__(self):
+        return True
+
+
+async def cancels_and_times_out(host):
+    with trio.move_on_after(0.05):
+        await host.receive()
+    scope = trio.CancelScope()
+
+    async def late():
+        with scope:
+            try:
+                await trio.sleep_forever()
+            finally:
+                host.observe(cancelled=trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(late)
+        await trio.sleep(0.1)
+        scope.cancel()
+        with trio.fail_after(1) as timeout:
+            message = await host.receive()
+            timeout.cancel()
+            message.reply("x")
+            try:
+                await trio.lowlevel.checkpoint()
+            except trio.Cancelled:
+                host.observe(seen=True)
+                raise
+    await trio.testing.wait_all_tasks_blocked()
+    host.observe(done=trio.current_time())
+    raise ValueError("enough")
+
+
+async def awaits_something_foreign_after_a_message(host):
+    class Foreign:
+        def __await__(self):
+            yield "what is this"
+
+    await host.receive()
+    await Foreign()
+
+
+async def detaches(host):
+    await host.receive()
+    await trio.lowlevel.permanently_detach_coroutine_object(outcome.Value(None))
+
+
+async def keeps_sending(host):
+    while True:
+        for peer in host.peers:
+            host.send(peer, "x")
+        await trio.sleep(0.07)
+
+
+@pytest.mark.parametrize(
+    "program", [gossip, cancels_and_times_out, awaits_something_foreign_after_a_message, detaches], ids=lambda program: program.__name__
+)
+def test_a_step_of_ours_and_one_of_trios_loop_are_the_same(program, monkeypatch):
+    def play():
+        with open_world(program, keeps_sending, gossip, trace=True, seed=4) as world:
+            world.advance(2.0)
+            return world.digest.hexdigest(), [(event.kind, event.time, event.host, repr(event.detail)) for event in world.trace]
+
+    ours = play()
+    monkeypatch.setattr(driver, "FewInstruments", _Watched)
+    theirs = play()
+    assert ours[1] == theirs[1]
+    assert ours[0] == theirs[0]
