@@ -208,12 +208,3 @@ class RealWorld(Membership[RealMachine]):
     def tell(self, host: str, body: Value) -> None:
         """Send a host a message from outside the world."""
         self.machines[host].tell(body)
-
-    def compromise(self, key: str) -> tuple[str, ...]:
-        """A key was stolen; the scenario knows who profits."""
-        return self.scenario.compromise(self.as_world(), key) if self.scenario is not None else ()
-
-    def notice(self, key: str) -> None:
-        """The theft was noticed; the scenario knows what is done about it."""
-        if self.scenario is not None:
-            self.scenario.notice(self.as_world(), key)

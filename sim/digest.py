@@ -27,32 +27,28 @@ _encoder = msgspec.msgpack.Encoder(order="deterministic", enc_hook=repr)
 class Digest:
     """Collects entries; `note` is bound to a list's append and costs next to nothing."""
 
-    __slots__ = ("_entries", "_hash", "blocks", "note")
+    __slots__ = ("_hash", "blocks", "entries", "note")
 
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=16)
-        self._entries: list[tuple[object, ...]] = []
-        self.note = self._entries.append
+        self.entries: list[tuple[object, ...]] = []
+        """What waits to be hashed; whoever notes sees to it that `flush` is called once there is a block of it."""
+        self.note = self.entries.append
         self.blocks: list[str] = []
 
     def flush(self) -> None:
         """Hash the whole blocks of what was collected."""
-        entries = self._entries
+        entries = self.entries
         while len(entries) >= BLOCK:
             self._hash.update(marshal.dumps(entries[:BLOCK], 2))
             del entries[:BLOCK]
             self.blocks.append(self._hash.hexdigest())
 
-    @property
-    def full(self) -> bool:
-        """True once a block's worth of entries is waiting."""
-        return len(self._entries) >= BLOCK
-
     def hexdigest(self) -> str:
         """The digest of everything so far; asking does not change what it will be."""
         digest = self._hash.copy()
-        for start in range(0, len(self._entries), BLOCK):
-            digest.update(marshal.dumps(self._entries[start : start + BLOCK], 2))
+        for start in range(0, len(self.entries), BLOCK):
+            digest.update(marshal.dumps(self.entries[start : start + BLOCK], 2))
         return digest.hexdigest()
 
 

@@ -21,7 +21,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import outcome
 import trio
 from trio.lowlevel import Abort, Task, cancel_shielded_checkpoint, checkpoint, current_task, wait_task_rescheduled
 
@@ -31,7 +30,7 @@ from .disk import DiskImage
 from .disk_trouble import DiskTroubles
 from .entropy import Entropy
 from .kernel.stack import Stack
-from .trio_driver import Engine, HostClock
+from .trio_driver import Engine, Given, HostClock, Parking
 from .trio_sockets import hooks
 
 if TYPE_CHECKING:
@@ -181,7 +180,10 @@ async def _never() -> None:
 class SimHost:
     """The Host protocol over a simulated machine, for one incarnation."""
 
-    __slots__ = ("_inbox", "_machine", "_replies", "_requests", "_waiting", "disk", "incarnation", "name", "peers", "world")
+    __slots__ = (
+        *("_first", "_inbox", "_machine", "_parking", "_replies", "_requests", "_waiting"),
+        *("disk", "incarnation", "name", "peers", "world"),
+    )
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -191,6 +193,9 @@ class SimHost:
         self.peers = tuple(name for name in machine.world.members if name != machine.name)
         self.disk = SimDisk(self, machine)
         self._inbox: deque[Delivery] = deque()
+        self._first: Task | None = None
+        """The task that has waited longest; `_waiting` are the others, in order."""
+        self._parking = Parking(self._leave)
         self._waiting: deque[Task] = deque()
         self._replies: dict[int, Task | None] = {}
         self._requests = machine.incarnation << 32
@@ -212,11 +217,7 @@ class SimHost:
 
     # -- messages ---------------------------------------------------------------------------------
 
-    def send(self, to: str, body: Value) -> None:
-        """Send a plain message; see the Host protocol."""
-        self.transmit(to, body, PLAIN, 0)
-
-    def transmit(self, to: str, body: Value, form: int, request: int) -> None:
+    def transmit(self, to: str, body: Value, form: int = PLAIN, request: int = 0) -> None:
         """Hand a message of any form to the network, unless this incarnation is dead."""
         machine = self._machine
         if machine.handle is not self:
@@ -228,6 +229,9 @@ class SimHost:
                 return
         machine.world.network.send(machine, to, body, form, request)
 
+    send = transmit
+    """A plain message; see the Host protocol.  Under both names, since a call within a call is a twentieth of what a message costs."""
+
     async def receive(self) -> Delivery:
         """The next message; see the Host protocol."""
         if self._inbox and self._machine.handle is self:
@@ -236,13 +240,21 @@ class SimHost:
                 return self._inbox.popleft()
         task = current_task()
         waiting = self._waiting
+        if self._first is None and not waiting:
+            self._first = task
+            return await self._parking  # type: ignore[no-any-return]  # `arrive` wakes it with a Delivery
         waiting.append(task)
 
         def abort(_: object) -> Abort:
             waiting.remove(task)
             return Abort.SUCCEEDED
 
-        return await wait_task_rescheduled(abort)  # type: ignore[no-any-return]  # `arrive` wakes it with a Delivery
+        return await wait_task_rescheduled(abort)  # type: ignore[no-any-return]  # the same
+
+    def _leave(self, _: object) -> Abort:
+        """The first of those who wait is cancelled."""
+        self._first = None
+        return Abort.SUCCEEDED
 
     def arrive(self, message: Delivery) -> bool:
         """A message came in.  True if some task of the host was waiting for it."""
@@ -254,10 +266,14 @@ class SimHost:
             if task is None:
                 return False
             self._replies[message.request] = None
-            engine.reschedule(task, outcome.Value(message.body))
+            engine.reschedule(task, Given(message.body))
+            return True
+        if self._first is not None:
+            engine.reschedule(self._first, Given(message))
+            self._first = None
             return True
         if self._waiting:
-            engine.reschedule(self._waiting.popleft(), outcome.Value(message))
+            engine.reschedule(self._waiting.popleft(), Given(message))
             return True
         self._inbox.append(message)
         return False

@@ -71,7 +71,7 @@ class Membership(Aim[_Machine]):
         self.incident("add", machine.name, cause)
         self.start(machine)
         if self.scenario is not None:
-            self.scenario.added(cast("World", self), machine.name)
+            self.scenario.added(self._world(), machine.name)
 
     def remove(self, machine: _Machine, cause: int | None = None) -> None:
         """A machine leaves the system for good, disk and all."""
@@ -79,7 +79,7 @@ class Membership(Aim[_Machine]):
         machine.role = REMOVED
         self.incident("remove", machine.name, cause)
         if self.scenario is not None:
-            self.scenario.removed(cast("World", self), machine.name)
+            self.scenario.removed(self._world(), machine.name)
 
     def install(self, machine: _Machine, version: str) -> None:
         """What a machine begins next is the program of another version of the scenario; of the first for an empty name."""
@@ -87,3 +87,15 @@ class Membership(Aim[_Machine]):
         programs = self.scenario.versions[version] if version else {**self.scenario.hosts, **self.scenario.spares}
         if machine.name in programs:
             machine.install(programs[machine.name], version)
+
+    def compromise(self, key: str) -> tuple[str, ...]:
+        """A key was stolen; the scenario knows who profits."""
+        return self.scenario.compromise(self._world(), key) if self.scenario is not None else ()
+
+    def notice(self, key: str) -> None:
+        """The theft was noticed; the scenario knows what is done about it."""
+        if self.scenario is not None:
+            self.scenario.notice(self._world(), key)
+
+    def _world(self) -> World:
+        return cast("World", self)

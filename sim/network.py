@@ -11,6 +11,7 @@ At noise 0 every link has the same latency, nothing is lost, and messages on a l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import heappush
 from typing import TYPE_CHECKING
 
 from ..properties.history import Value
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from .machine import Machine
     from .world import World
 
-__all__ = ["LATENCY", "Network"]
+__all__ = ["ARRIVAL", "LATENCY", "Network"]
+
+ARRIVAL = 2
+"""Where the arrival of a message stands among the kinds of event (see `world.py`)."""
 
 LATENCY, LOOPBACK = 0.001, 0.000_02
 """Base latency of every link, and of what a host sends itself through sockets, in seconds."""
@@ -134,16 +138,18 @@ class Network:
         noise = world.noise
         troubled = self._troubles.get((machine.name, to)) if self._troubles else None
         if troubled is None and noise.quiet:
-            world.schedule_delivery(now + self.latency, machine.index, machine.sends, message, target)
+            heappush(world.heap, (now + self.latency, ARRIVAL, machine.index, machine.sends, self.arrive, (message, target)))
             return
         if troubled is not None and troubled.hold:
             troubled.held.append((message, target, machine.index, machine.sends))
             return
         if machine.send_time != now:
             machine.send_time = now
-            machine.send_ordinals.clear()
-        ordinal = machine.send_ordinals.get(to, 0)
-        machine.send_ordinals[to] = ordinal + 1
+            machine.send_ordinals = {to: 1}
+            ordinal = 0
+        else:
+            ordinal = machine.send_ordinals.get(to, 0)
+            machine.send_ordinals[to] = ordinal + 1
         amount = noise.amount if troubled is None else troubled.noise
         delay, drop, duplicate = noise.message(machine.name, to, machine.incarnation, now, ordinal, self.latency, amount)
         if drop:
@@ -154,7 +160,7 @@ class Network:
             arrives += troubled.lag(now, size)
             if troubled.corrupt and not self._corrupt(message, ordinal, troubled.corrupt):
                 return
-        world.schedule_delivery(arrives, machine.index, machine.sends, message, target)
+        heappush(world.heap, (arrives, ARRIVAL, machine.index, machine.sends, self.arrive, (message, target)))
         if duplicate is not None:
             copy = Delivery(machine.name, to, message.body, message.form, message.request, message.index, now)
             # Half a count later: unique, and after the message itself should both arrive at once.

@@ -91,7 +91,9 @@ class NoiseSource:
                 if self.keep:
                     self.kept.append(told)
                 return told.delay, told.drop, told.duplicate
-        if not noise:
+        loss, duplicates, reorder = noise.loss, noise.duplicate, noise.reorder
+        only_late = not (loss or duplicates or reorder)
+        if only_late and not noise.latency:
             return _CALM
         link = sender, to, incarnation
         begun = self._links.get(link)
@@ -102,13 +104,15 @@ class NoiseSource:
         lose, twice, late, slow = _WORDS.unpack(named.digest())
         slow = 1.0 - slow * _UNIT
         delay = -log(slow if slow > _LEAST else _LEAST) * noise.latency * base  # noqa: FURB136  # for every message
+        if only_late and not self.keep:
+            return delay, False, None
         late *= _UNIT
-        if late < noise.reorder:
+        if late < reorder:
             # Held back by many base latencies: whatever is sent in the meantime overtakes it.
-            delay += base * (2.0 + 48.0 * (late / noise.reorder) ** 2)
+            delay += base * (2.0 + 48.0 * (late / reorder) ** 2)
         twice *= _UNIT
-        duplicate = base * (1.0 + 20.0 * twice / noise.duplicate) if twice < noise.duplicate else None
-        drop = lose * _UNIT < noise.loss
+        duplicate = base * (1.0 + 20.0 * twice / duplicates) if twice < duplicates else None
+        drop = lose * _UNIT < loss
         if drop:
             delay, duplicate = 0.0, None
         if self.keep and (drop or delay or duplicate is not None):

@@ -36,7 +36,7 @@ from .digest import BLOCK
 from .drive import Drive
 from .machine import Delivery, Machine
 from .membership import REMOVED, SPARE, Membership
-from .network import Network
+from .network import ARRIVAL, Network
 from .noise import NoiseSource
 from .pace import stand_still
 from .payload import encode
@@ -51,13 +51,15 @@ if TYPE_CHECKING:
 
 __all__ = ["World"]
 
-FAULT_ENDS, ARRIVAL, TIMER, WAKE, LOOK = 1, 2, 3, 4, 5
+FAULT_ENDS, TIMER, WAKE, LOOK = 1, 3, 4, 5
 
 MAX_EVENTS = 3_000_000
 """A run with more events than this is stopped: something floods."""
 
 COLLECT_EVERY = 2048
 """Blocks of the digest between two garbage collections within a run: a fixed point, since collections can run `__del__`."""
+
+_WITHIN = "a world cannot be stepped from within one of its own hosts"
 
 Entry = tuple[float, int, int, float, Callable[[Any], None], Any]
 
@@ -91,7 +93,8 @@ class World(Chronicle, Membership[Machine]):
         self.network = Network(self)
         self.system = tuple(programs)
         self.slices = self.collections = 0
-        self._heap: list[Entry] = []
+        self.heap: list[Entry] = []
+        """What will happen, as a heap."""
         self._dead: list[tuple[Machine, Engine]] = []
         self.trap = TaskTrap(partial(arrange, self))
         self.drive = Drive(self, self.trap)
@@ -128,17 +131,14 @@ class World(Chronicle, Membership[Machine]):
         """Let virtual time pass: process every event up to and including that instant."""
         until = self.now + seconds
         with self.drive:
-            while self._step(until):
-                pass
+            self._run_to(until, last=True)
         if not self.stopped:
             self.now = max(self.now, until)
 
     def advance_before(self, time: float) -> None:
         """Process every event strictly before `time`, then set the clock to it: an action at `time` comes next."""
         with self.drive:
-            heap, step = self._heap, self._step
-            while heap and heap[0][0] < time and step(inf):
-                pass
+            self._run_to(time, last=False)
         if not self.stopped:
             self.now = max(self.now, time)
 
@@ -157,25 +157,44 @@ class World(Chronicle, Membership[Machine]):
 
     def settle(self, *, within: float = 60.0) -> bool:
         """Process events until no message is under way and no host has anything left to do but sleep.  True if it settled."""
-        return self.run_until(lambda: not any(entry[1] == ARRIVAL or entry[0] <= self.now for entry in self._heap), within=within)
+        return self.run_until(lambda: not any(entry[1] == ARRIVAL or entry[0] <= self.now for entry in self.heap), within=within)
+
+    def _run_to(self, until: float, *, last: bool) -> None:
+        """Process every event before an instant, and those of the instant itself if they are to come `last`."""
+        if self.running is not None:
+            raise RuntimeError(_WITHIN)
+        heap, entries = self.heap, self.digest.entries
+        while heap and not self.stopped:
+            time = heap[0][0]
+            if time > until or (time == until and not last):
+                return
+            entry = heappop(heap)
+            self.now = time
+            entry[4](entry[5])
+            if len(entries) >= BLOCK:
+                self._digest()
 
     def _step(self, until: float) -> bool:
-        heap = self._heap
+        heap = self.heap
         if not heap or heap[0][0] > until or self.stopped:
             return False
         if self.running is not None:
-            raise RuntimeError("a world cannot be stepped from within one of its own hosts")
+            raise RuntimeError(_WITHIN)
         entry = heappop(heap)
         self.now = entry[0]
         entry[4](entry[5])
-        if self.digest.full:
-            self.digest.flush()
-            if len(self.digest.blocks) % COLLECT_EVERY == 0:
-                self.collections += 1
-                collect(self)
-            if max(self.index, len(self.digest.blocks) * BLOCK) > MAX_EVENTS:
-                self._give_up()
+        if len(self.digest.entries) >= BLOCK:
+            self._digest()
         return True
+
+    def _digest(self) -> None:
+        """Digest what has been noted; now and then collect garbage, and see whether this will ever end."""
+        self.digest.flush()
+        if len(self.digest.blocks) % COLLECT_EVERY == 0:
+            self.collections += 1
+            collect(self)
+        if max(self.index, len(self.digest.blocks) * BLOCK) > MAX_EVENTS:
+            self._give_up()
 
     def _give_up(self) -> None:
         busiest = max(self.machines.values(), key=lambda machine: (machine.sends + machine.wake_ticket, machine.name))
@@ -187,23 +206,23 @@ class World(Chronicle, Membership[Machine]):
     def look_at(self, time: float, look: Callable[[], None]) -> None:
         """Call `look` once everything up to and including `time` has happened; it must not change anything."""
         self._looks += 1
-        heappush(self._heap, (time, LOOK, 0, self._looks, self._end, look))
+        heappush(self.heap, (time, LOOK, 0, self._looks, self._end, look))
 
     # -- the heap ---------------------------------------------------------------------------------
 
     def schedule_delivery(self, time: float, source: int, sequence: float, message: Delivery, target: Machine) -> None:
         """A message will arrive."""
-        heappush(self._heap, (time, ARRIVAL, source, sequence, self.network.arrive, (message, target)))
+        heappush(self.heap, (time, ARRIVAL, source, sequence, self.network.arrive, (message, target)))
 
     def schedule_timer(self, time: float, machine: Machine, call: Callable[[], None]) -> None:
         """A kernel has something to do later."""
         self._timers += 1
-        heappush(self._heap, (time, TIMER, machine.index, self._timers, self._end, call))
+        heappush(self.heap, (time, TIMER, machine.index, self._timers, self._end, call))
 
     def schedule_end(self, time: float, action: int, end: Callable[[], None]) -> None:
         """A fault will end."""
         self._ends += 1
-        heappush(self._heap, (time, FAULT_ENDS, action, self._ends, self._end, end))
+        heappush(self.heap, (time, FAULT_ENDS, action, self._ends, self._end, end))
 
     def end_later(self, duration: float, end: Callable[[], None]) -> None:
         """The fault that is striking now will end after `duration` seconds, or with the calm phase if that is 0."""
@@ -221,24 +240,15 @@ class World(Chronicle, Membership[Machine]):
         self.note((13, self.now, machine.index, encode(body, "world", host)))
         self.schedule_delivery(self.now, -1, self._ends, message, machine)
 
-    def compromise(self, key: str) -> tuple[str, ...]:
-        """A key was stolen; the scenario knows who profits."""
-        return self.scenario.compromise(self, key) if self.scenario is not None else ()
-
-    def notice(self, key: str) -> None:
-        """The theft was noticed; the scenario knows what is done about it."""
-        if self.scenario is not None:
-            self.scenario.notice(self, key)
-
     def _end(self, end: Callable[[], None]) -> None:
         end()
 
     def end_faults(self) -> None:
         """Let every fault that has not ended end now, in the order in which they would have."""
         with self.drive:
-            ending = sorted(entry for entry in self._heap if entry[1] == FAULT_ENDS)
-            self._heap[:] = [entry for entry in self._heap if entry[1] != FAULT_ENDS]
-            heapify(self._heap)
+            ending = sorted(entry for entry in self.heap if entry[1] == FAULT_ENDS)
+            self.heap[:] = [entry for entry in self.heap if entry[1] != FAULT_ENDS]
+            heapify(self.heap)
             for entry in ending:
                 entry[4](entry[5])
             for end in self._at_calm:
@@ -313,7 +323,7 @@ class World(Chronicle, Membership[Machine]):
         machine.wake_at = deadline
         machine.wake_ticket += 1
         if deadline < inf:
-            heappush(self._heap, (deadline, WAKE, machine.index, machine.wake_ticket, self._woken, (machine, machine.wake_ticket)))
+            heappush(self.heap, (deadline, WAKE, machine.index, machine.wake_ticket, self._woken, (machine, machine.wake_ticket)))
 
     def _woken(self, item: tuple[Machine, int]) -> None:
         machine, ticket = item
@@ -424,7 +434,7 @@ class World(Chronicle, Membership[Machine]):
             if machine.engine is not None:
                 self._dead.append((machine, machine.engine))
                 machine.engine = machine.handle = None
-        self._heap.clear()
+        self.heap.clear()
         dead, self._dead = self._dead, []
         bury(self, dead)
 

@@ -202,7 +202,7 @@ def test_several_receivers_share_the_messages():
 def test_a_message_cannot_be_answered_before_it_was_delivered():
     with open_world(asks(("a", 0)), idle) as world:
         world.advance(0)
-        (entry,) = [entry for entry in world._heap if entry[1] == 2]
+        (entry,) = [entry for entry in world.heap if entry[1] == 2]
         with pytest.raises(RuntimeError, match="a message to n2 cannot be answered before it was delivered"):
             entry[5][0].reply("x")
 

@@ -65,7 +65,7 @@ def test_stepping_and_looking_in_between_changes_nothing():
 
 def test_single_events_in_between_change_nothing():
     def step(session, action):
-        while session.world._heap and session.world._heap[0][0] < action.at:
+        while session.world.heap and session.world.heap[0][0] < action.at:
             session.world.step()
 
     assert one_by_one(MIXED, between=step) == run(MIXED, Register)

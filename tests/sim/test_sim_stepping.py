@@ -26,10 +26,10 @@ def test_worlds_stepped_in_turn_are_what_each_is_alone():
     with three(1) as one, three(2) as two, three(3) as other:
         worlds = [one, two, other]
         turn = 0
-        while any(world._heap[0][0] <= 1.0 for world in worlds):
+        while any(world.heap[0][0] <= 1.0 for world in worlds):
             turn += 1
             for world in worlds[turn % 3 :] + worlds[: turn % 3]:
-                if world._heap[0][0] <= 1.0:
+                if world.heap[0][0] <= 1.0:
                     world.step()
         for world in worlds:
             world.advance(1.0 - world.now)
@@ -51,7 +51,7 @@ def test_five_thousand_slices_of_a_millisecond_are_one_advance():
 def test_single_steps_are_one_advance():
     with three(4) as whole, three(4) as stepped:
         whole.advance(0.5)
-        while stepped._heap[0][0] <= 0.5:
+        while stepped.heap[0][0] <= 0.5:
             assert stepped.step()
         assert stepped.now <= 0.5
         stepped.advance(0.5 - stepped.now)

@@ -128,7 +128,7 @@ CANARIES = {
 
 CHECKED = {
     *("_socket", "_resolver", "_socket_factory", "_SocketType", "_nonblocking_helper", "_sock", "_did_shutdown_SHUT_WR"),
-    *("_locals", "RunVar"),
+    *("_locals", "Abort", "RunVar"),
     *("_thread_cache", "_run", "_asyncgens", "_entry_queue", "_instrumentation", "_ki", "_core"),
     *("GLOBAL_RUN_CONTEXT", "Runner", "unrolled_run", "Task", "Deadlines", "EntryQueue", "KIManager", "Instruments"),
     *("_traps", "WaitTaskRescheduled", "CancelShieldedCheckpoint", "PermanentlyDetachCoroutineObject", "CONTEXT_RUN_TB_FRAMES"),
