@@ -30,7 +30,8 @@ from .disk import DiskImage
 from .disk_trouble import DiskTroubles
 from .entropy import Entropy
 from .kernel.stack import Stack
-from .trio_driver import Engine, Given, HostClock, Parking
+from .trio_driver import Engine, HostClock
+from .trio_parts import Given, Parking
 from .trio_sockets import hooks
 
 if TYPE_CHECKING:

@@ -34,13 +34,13 @@ from trio._core import _run, _thread_cache
 from trio._core._entry_queue import EntryQueue
 from trio._core._run import CONTEXT_RUN_TB_FRAMES, GLOBAL_RUN_CONTEXT, Runner, Task, unrolled_run
 from trio._core._traps import CancelShieldedCheckpoint, PermanentlyDetachCoroutineObject, WaitTaskRescheduled
-from trio.lowlevel import Abort, RunVar
+from trio.lowlevel import RunVar
 
 from .frames import awaited, innermost
-from .trio_parts import FewInstruments, NoIO, NoKI, OrderedDeadlines, ParkedWakeup, inline_threads
+from .trio_parts import FewInstruments, Given, NoIO, NoKI, OrderedDeadlines, ParkedWakeup, inline_threads
 from .watchdog import break_off
 
-__all__ = ["Engine", "Given", "HostClock", "Parking", "TaskTrap", "driving"]
+__all__ = ["Engine", "HostClock", "TaskTrap", "driving"]
 
 Batch = list[Task]
 _Hook = Callable[[AsyncGenerator[object, object]], None]
@@ -83,32 +83,6 @@ class HostClock(trio.abc.Clock):
         """Seconds until a deadline; keeps it for the driver, which needs the instant and not the difference."""
         self.deadline = deadline
         return deadline - self.world.now - self.clock.ahead
-
-
-class Given:
-    """A value for a task that is made runnable: what `outcome.Value` is, without a guard against being unwrapped twice."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: object) -> None:
-        self._value = value
-
-    def unwrap(self) -> object:
-        """The value."""
-        return self._value
-
-
-class Parking:
-    """A place where one task at a time waits to be rescheduled: `wait_task_rescheduled`, with one message for all waits."""
-
-    __slots__ = ("_message",)
-
-    def __init__(self, abort: Callable[[object], Abort]) -> None:
-        self._message = WaitTaskRescheduled(abort)
-
-    def __await__(self) -> Generator[object, Any, Any]:
-        given = yield self._message
-        return given.unwrap()
 
 
 class TaskTrap:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from heapq import heappush
 from itertools import count
 from types import SimpleNamespace
+from typing import Any
 
 import outcome
 import trio
 from trio._core._instrumentation import Instruments
 from trio._core._ki import KIManager
 from trio._core._run import Deadlines, Runner, Task
+from trio._core._traps import WaitTaskRescheduled
+from trio.lowlevel import Abort
 
-__all__ = ["FewInstruments", "NoIO", "NoKI", "OrderedDeadlines", "ParkedWakeup", "inline_threads"]
+__all__ = ["FewInstruments", "Given", "NoIO", "NoKI", "OrderedDeadlines", "ParkedWakeup", "Parking", "inline_threads"]
 
 
 class NoIO:
@@ -141,3 +144,29 @@ class OrderedDeadlines(Deadlines):
         """As trio's, with another tie-breaker."""
         heappush(self._heap, (deadline, next(self._arrival), cancel_scope))
         self._active += 1
+
+
+class Given:
+    """A value for a task that is made runnable: what `outcome.Value` is, without a guard against being unwrapped twice."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def unwrap(self) -> object:
+        """The value."""
+        return self._value
+
+
+class Parking:
+    """A place where one task at a time waits to be rescheduled: `wait_task_rescheduled`, with one message for all waits."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, abort: Callable[[object], Abort]) -> None:
+        self._message = WaitTaskRescheduled(abort)
+
+    def __await__(self) -> Generator[object, Any, Any]:
+        given = yield self._message
+        return given.unwrap()
