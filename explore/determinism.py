@@ -94,7 +94,20 @@ class _Worker:
 
     def __enter__(self) -> Self:
         self._words: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # closed on leaving
-        self._process = subprocess.Popen(  # noqa: S603  # our own command
+        try:
+            self._process = self._started()
+        except OSError as error:
+            raise WorkerError(f"{self._python or sys.executable} cannot be started: {error.strerror}") from None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(msgspec.json.encode(self._request).decode())
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended at once; reading its answers tells why
+        return self
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603  # our own command
             [str(self._python or sys.executable), "-m", "killpoint.explore.digests"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -104,13 +117,6 @@ class _Worker:
             # Ctrl-C is for us to handle; we end our workers ourselves.
             start_new_session=os.name == "posix",
         )
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(msgspec.json.encode(self._request).decode())
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # it ended at once; reading its answers tells why
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.kill()

@@ -38,6 +38,7 @@ class Desk:
 
     def __init__(self, client: RealClient, scenario: Scenario, diary: Diary, now: Callable[[], float], number: Callable[[], int]) -> None:
         self.client = client
+        self.dead = False
         self.idle = trio.Event()
         self.idle.set()
         self._scenario = scenario
@@ -64,9 +65,13 @@ class Desk:
         try:
             outcome, result, error = await carry_out(self._scenario, spec, self.client, action.arguments)
             encode_recorded(result, f"operation {spec.name} returned", "return a tuple")
-        except Exception as raised:  # noqa: BLE001  # of the operation's code; as a crash of its host it is a verdict
+        except trio.Cancelled:
+            raise  # the run is over
+        except BaseException as raised:  # noqa: BLE001  # of the operation's code; as a crash of its host it is a verdict
             self._diary.write(self._now(), "crash", self.client.name, crash_detail(raised))
-            return  # the client is dead, and stays busy
+            self.dead = True
+            self.idle.set()
+            return
         complete = Complete(0, 0.0, self._process, invoke.operation, outcome, result, error)
         detail = {"process": self._process, "operation": invoke.operation, "outcome": str(outcome), "result": result, "error": error}
         self._diary.write(self._now(), "complete", self.client.name, detail, cause, complete)

@@ -62,6 +62,8 @@ class RealDisk:
 
     async def truncate(self, path: str, size: int) -> None:
         """Cut or extend."""
+        if size < 0:
+            raise ValueError(f"file {path!r} cannot be cut to {size} bytes")
         os.truncate(await self._begin("truncate", path), size)
 
     async def fsync(self, path: str) -> None:
@@ -71,7 +73,8 @@ class RealDisk:
     async def fsync_directory(self, path: str = "") -> None:
         """Make names durable, that of the directory too."""
         folder = await self._begin("fsync_directory", path)
-        folder.mkdir(parents=True, exist_ok=True)
+        while not folder.is_dir():
+            folder = folder.parent
         while True:
             await trio.to_thread.run_sync(_sync, folder)
             if folder == self._root:
@@ -82,12 +85,23 @@ class RealDisk:
         """Atomically rename."""
         begun = await self._begin("rename", source)
         end = self._path(target)
+        if not begun.is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
         end.parent.mkdir(parents=True, exist_ok=True)
         begun.replace(end)
+        self._tidy(begun.parent)
 
     async def remove(self, path: str) -> None:
         """Remove the name."""
-        (await self._begin("remove", path)).unlink()
+        file = await self._begin("remove", path)
+        file.unlink()
+        self._tidy(file.parent)
+
+    def _tidy(self, folder: Path) -> None:
+        """Directories without a file below are not there, as in a simulated disk."""
+        while folder != self._root and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
 
     async def exists(self, path: str) -> bool:
         """True if there is such a file."""

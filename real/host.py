@@ -87,7 +87,13 @@ class RealHost:
         self.peers = tuple(name for name in identity.system if name != identity.name)
         self.settings = dict(identity.settings)
         self.transport = Transport(
-            identity.name, identity.ports, identity.secret, gate=Gate(), arrived=self._arrived, lost=self._lost
+            identity.name,
+            identity.ports,
+            identity.addresses,
+            identity.secret,
+            gate=Gate(),
+            arrived=self._arrived,
+            lost=self._lost,
         )
         self.disk = RealDisk(identity.root, line.cross)
         self._line = line

@@ -96,5 +96,9 @@ def crash_detail(error: BaseException) -> Mapping[str, Value]:
         error = error.exceptions[0]
     frame = authored(error)
     where = f"{frame.filename}:{frame.lineno} in {frame.name}" if frame is not None else ""
-    lines = "".join(traceback.format_exception(error)).splitlines()
-    return {"error": type(error).__name__, "message": str(error), "where": where, "traceback": tuple(lines)}
+    try:
+        message = str(error)
+        lines = "".join(traceback.format_exception(error)).splitlines()
+    except Exception:  # noqa: BLE001  # of the program
+        message, lines = f"a {type(error).__name__} whose text cannot be made", []
+    return {"error": type(error).__name__, "message": message, "where": where, "traceback": tuple(lines)}

@@ -32,8 +32,8 @@ __all__ = ["RealMachine"]
 OUTPUT = "output.txt"
 """What a host printed, all incarnations after each other, beside the folder that is its disk."""
 
-PATIENCE = 5.0
-"""Seconds that a process may leave its orders unread."""
+GOING = 0.2
+"""Seconds that a process may take to end after it has closed its line."""
 
 
 class RealMachine:
@@ -62,12 +62,24 @@ class RealMachine:
         self._setup = setup
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
+        self._unsaid: list[object] = []
+        self._half = b""
         self._answers: socket.socket | None = None
 
     @property
     def alive(self) -> bool:
         """True while its program runs, paused or not."""
         return self.state == "up"
+
+    @property
+    def coming_up(self) -> bool:
+        """True while its process loads its program."""
+        return self.state == "starting"
+
+    @property
+    def running(self) -> bool:
+        """True while there is a process, whether its program has begun or not."""
+        return self._orders is not None
 
     # -- life and death ---------------------------------------------------------------------------
 
@@ -80,7 +92,8 @@ class RealMachine:
         self.silent = trio.Event()
         news, up = socket.socketpair()
         self._orders, orders = socket.socketpair()
-        self._orders.settimeout(PATIENCE)
+        self._orders.setblocking(False)
+        self._unsaid, self._half = [], b""
         self._answers = news.dup()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / OUTPUT).open("ab") as output:
@@ -104,6 +117,11 @@ class RealMachine:
             start_new_session=True,  # Ctrl-C is for the supervisor to handle
         )
 
+    @property
+    def waiting(self) -> bool:
+        """True while there is something that the process was not told yet."""
+        return self._orders is not None and bool(self._half or self._unsaid)
+
     async def listen(self, news: trio.socket.SocketType, heard: Callable[[Happening], None], stood: Callable[[Crossing], None]) -> None:
         """Read what a process says until it is gone."""
         frames = Frames()
@@ -121,8 +139,8 @@ class RealMachine:
 
     def kill(self) -> float:
         """SIGKILL; returns when nothing of it runs any more, with that moment on the monotonic clock."""
+        self._signal(signal.SIGKILL)
         assert self._process is not None
-        self._process.kill()
         self._process.wait()
         self._closed()
         return time.monotonic()
@@ -132,9 +150,15 @@ class RealMachine:
         if self._orders is None:
             return None
         assert self._process is not None
-        status = self._process.wait()
+        try:
+            # It has closed its line to us; whatever else it goes on with, to the run it is gone.
+            status = self._process.wait(timeout=GOING)
+        except subprocess.TimeoutExpired:
+            status = None
+        self._signal(signal.SIGKILL)
+        self._process.wait()
         self._closed()
-        return status
+        return -signal.SIGKILL if status is None else status
 
     def _closed(self) -> None:
         self.state = "down"
@@ -146,17 +170,36 @@ class RealMachine:
 
     def stop(self, *, on: bool) -> None:
         """SIGSTOP, or SIGCONT."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP if on else signal.SIGCONT)
+        self._signal(signal.SIGSTOP if on else signal.SIGCONT)
         self.paused = on
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to the process and to all that it has started: a host is a machine, and not one process of it."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     # -- orders -----------------------------------------------------------------------------------
 
     def order(self, what: object) -> None:
-        """Tell the process something; if it has gone, or does not listen, nothing."""
-        if self._orders is not None:
-            with suppress(OSError):
-                self._orders.sendall(frame(what))
+        """Tell the process something, as soon as it listens; of what it is told of cuts and boundaries only the latest."""
+        if isinstance(what, Cuts | ArmedBoundaries):
+            self._unsaid = [other for other in self._unsaid if type(other) is not type(what)]
+        self._unsaid.append(what)
+        self.say()
+
+    def say(self) -> None:
+        """Send what has not been sent, as far as the process has room for it: one that is paused takes it later."""
+        while self._orders is not None and (self._half or self._unsaid):
+            if not self._half:
+                self._half = frame(self._unsaid.pop(0))
+            try:
+                self._half = self._half[self._orders.send(self._half) :]
+            except BlockingIOError:
+                return
+            except OSError:  # it has gone
+                self._unsaid.clear()
+                self._half = b""
 
     def go(self) -> None:
         """Begin the program."""

@@ -53,7 +53,7 @@ async def _live(identity: Identity, program: Program, line: ProcessLine, source:
     async with trio.open_nursery() as nursery:
         await nursery.start(host.transport.run)
         nursery.start_soon(_obey, trio.socket.from_stdlib_socket(source), host, line, go)
-        installed(identity.name, identity.addresses, host.transport.gate).__enter__()  # for good
+        installed(identity.name, identity.addresses, identity.ports, host.transport.gate).__enter__()  # for good
         line.tell(happening("ready", {}))
         await go.wait()
         try:

@@ -19,6 +19,7 @@ import trio
 
 from ..properties.common import NoCrash
 from ..properties.history import History
+from ..sim import codec
 from ..sim.aim import Armed
 from ..sim.fault import ANY
 from ..sim.membership import SPARE
@@ -36,7 +37,10 @@ from .sockets import addresses_for, resolving
 from .wire import SECRET_SIZE
 from .world import BOOT_TIMEOUT, RealWorld
 
-__all__ = ["FolderError", "run_for_real"]
+__all__ = ["SCHEDULE", "FolderError", "run_for_real"]
+
+SCHEDULE = "schedule.json"
+"""What is written into the folder first: what is to happen."""
 
 LOOK = 0.1
 """Seconds between two looks at whether the run is to be stopped."""
@@ -76,6 +80,7 @@ def run_for_real(
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FolderError(f"there is something in {folder} already: a real run needs a folder of its own")
+        codec.write(folder / SCHEDULE, schedule)
     except OSError as error:
         raise FolderError(f"{folder} cannot be used: {error.strerror}") from None
     try:
@@ -137,6 +142,7 @@ class _RealRun:
             )
             self.world = world
             self.nursery = nursery
+            nursery.start_soon(world.keep_telling)
             try:
                 desks = await self._clients()
                 await self._boot()
@@ -145,8 +151,9 @@ class _RealRun:
             except _StoppedError:
                 world.incident("stopped")
             finally:
+                world.over = True
                 for machine in world.machines.values():
-                    if machine.state != "down":
+                    if machine.running:
                         machine.kill()
             with trio.move_on_after(BOOT_TIMEOUT):
                 for machine in world.machines.values():
@@ -187,8 +194,8 @@ class _RealRun:
             self.world.boot(machine, loaded[name].set)
         with trio.move_on_after(BOOT_TIMEOUT):
             for name, machine in machines.items():
-                while machine.state == "starting" and not loaded[name].is_set():  # noqa: ASYNC110  # whichever comes first
-                    await trio.sleep(0.01)
+                while machine.state == "starting" and not loaded[name].is_set():
+                    await self._nap()
         for name, event in loaded.items():
             if not event.is_set():
                 output = self.folder / name / OUTPUT
@@ -223,12 +230,18 @@ class _RealRun:
             if left <= LOOK:
                 return
 
+    async def _nap(self) -> None:
+        """Wait a little for something else, unless the run is to be stopped."""
+        await trio.sleep(0.005)
+        if self.stop():
+            raise _StoppedError
+
     def _call(self, desks: Mapping[str, Desk], action: Call) -> bool:
         spec, desk = self.operations.get(action.operation), desks.get(action.client)
         if spec is None or desk is None:
             what = f"operation {action.operation!r}" if spec is None else f"client {action.client!r}"
             raise ScenarioError(f"{self.reference} has no {what}; it has {', '.join(self.operations if spec is None else desks)}")
-        if not desk.idle.is_set():
+        if desk.dead or not desk.idle.is_set():
             self.busy += 1
             return False
         desk.reserve()
@@ -280,8 +293,8 @@ class _RealRun:
             world.resume(machine)
             world.restart(machine)
         with trio.move_on_after(BOOT_TIMEOUT):
-            while any(machine.state == "starting" for machine in world.machines.values()):  # noqa: ASYNC110  # one of many machines
-                await trio.sleep(0.01)
+            while any(machine.state == "starting" for machine in world.machines.values()):
+                await self._nap()
         await self._until(world.now + self.scenario.calm)
         first = next(iter(desks.values()), None)
         if first is not None:
@@ -292,7 +305,8 @@ class _RealRun:
 
     async def _idle(self, desk: Desk) -> None:
         with trio.move_on_after(LONGEST_OPERATION):
-            await desk.idle.wait()
+            while not desk.idle.is_set():
+                await self._nap()
         await self._until(self.world.now)
 
     def _record(self) -> Record:

@@ -17,6 +17,7 @@ import socket as stdlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from ipaddress import IPv4Address
 from typing import Any
 from unittest.mock import patch
 
@@ -26,15 +27,15 @@ from .gate import Gate
 
 __all__ = ["addresses_for", "installed", "resolving"]
 
-_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # what is replaced
+_OWN = ("", "0.0.0.0", "127.0.0.1")  # noqa: S104  # where a host listens everywhere, or talks to itself
 
 
 def addresses_for(names: Sequence[str]) -> dict[str, str]:
     """An address of loopback for each host of a run, that no other run is likely to use."""
     if sys.platform != "linux":
         return dict.fromkeys(names, "127.0.0.1")
-    block = f"127.{secrets.randbelow(250) + 2}.{secrets.randbelow(254) + 1}"
-    return {name: f"{block}.{place}" for place, name in enumerate(names, 1)}
+    block = (127 << 24) + ((secrets.randbelow(250) + 2) << 16)
+    return {name: str(IPv4Address(block + (place // 250 << 8) + place % 250 + 1)) for place, name in enumerate(names)}
 
 
 def resolving(addresses: Mapping[str, str]) -> AbstractContextManager[Any]:
@@ -48,7 +49,7 @@ def resolving(addresses: Mapping[str, str]) -> AbstractContextManager[Any]:
     return patch.object(stdlib, "getaddrinfo", getaddrinfo)
 
 
-def installed(name: str, addresses: Mapping[str, str], gate: Gate) -> AbstractContextManager[Any]:
+def installed(name: str, addresses: Mapping[str, str], ports: Mapping[str, int], gate: Gate) -> AbstractContextManager[Any]:
     """While entered, this process is a host: to be entered within `trio.run`."""
     own = addresses[name]
     patches = ExitStack()
@@ -57,7 +58,9 @@ def installed(name: str, addresses: Mapping[str, str], gate: Gate) -> AbstractCo
     patches.enter_context(patch.object(stdlib.socket, "bind", _bind(own), create=True))
     for method in ("connect", "connect_ex"):
         patches.enter_context(patch.object(stdlib.socket, method, _connect(method, own, addresses), create=True))
-    trio.socket.set_custom_socket_factory(_Factory(name, {address: host for host, address in addresses.items()}, gate))
+    names = {address: host for host, address in addresses.items()}
+    if len(names) == len(addresses):  # else nobody can tell whose connection is whose
+        trio.socket.set_custom_socket_factory(_Factory(name, names, frozenset(ports.values()), gate))
     return patches
 
 
@@ -65,7 +68,7 @@ def _bind(own: str) -> Callable[..., None]:
     real = stdlib.socket.bind
 
     def bind(sock: stdlib.socket, address: Any) -> None:
-        if sock.family == stdlib.AF_INET and address[0] in _WILDCARDS:
+        if sock.family == stdlib.AF_INET and address[0] in _OWN:
             address = (own, *address[1:])
         real(sock, address)
 
@@ -77,6 +80,8 @@ def _connect(method: str, own: str, addresses: Mapping[str, str]) -> Callable[..
     bind = stdlib.socket.bind
 
     def connect(sock: stdlib.socket, address: Any) -> Any:
+        if sock.family == stdlib.AF_INET and address[0] in _OWN:
+            address = (own, *address[1:])
         if sock.family == stdlib.AF_INET and address[0] in addresses.values() and sock.getsockname()[1] == 0:
             bind(sock, (own, 0))  # so that the other side knows who it is
         return real(sock, address)
@@ -85,9 +90,10 @@ def _connect(method: str, own: str, addresses: Mapping[str, str]) -> Callable[..
 
 
 class _Factory(trio.abc.SocketFactory):
-    def __init__(self, name: str, names: Mapping[str, str], gate: Gate) -> None:
+    def __init__(self, name: str, names: Mapping[str, str], transport: frozenset[int], gate: Gate) -> None:
         self._name = name
         self._names = names
+        self._transport = transport
         self._gate = gate
 
     def socket(self, family: int = stdlib.AF_INET, type: int = stdlib.SOCK_STREAM, proto: int = 0) -> GatedSocket:  # noqa: A002
@@ -101,7 +107,9 @@ class _Factory(trio.abc.SocketFactory):
 
     def links_with(self, address: Any) -> tuple[tuple[str, str], tuple[str, str]]:
         """The link to whoever has an address, and the link from there."""
-        other = self._names.get(address[0], "") if isinstance(address, tuple) else ""
+        # Connections of the transport are held up by nobody: it drops what it should.
+        known = isinstance(address, tuple) and address[1] not in self._transport
+        other = self._names.get(address[0], "") if known else ""
         return (self._name, other), (other, self._name)
 
     def is_cut(self, link: tuple[str, str]) -> bool:
@@ -117,6 +125,8 @@ class GatedSocket(trio.socket.SocketType):
     def __init__(self, real: trio.socket.SocketType, factory: _Factory) -> None:
         self._real = real
         self._factory = factory
+        self._late = b""
+        self._ended = False
 
     def _peer(self) -> tuple[tuple[str, str], tuple[str, str]]:
         try:
@@ -135,16 +145,26 @@ class GatedSocket(trio.socket.SocketType):
         return self._factory.gated(sock), address
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        """Receive; what has come through a link that is cut is late."""
-        data = await self._real.recv(buflen, flags)
-        await self._factory.opened(self._peer()[1])
-        return data
+        """Receive; what has come through a link that is cut is late, and not lost if nobody waits for it any more."""
+        while True:
+            await self._factory.opened(self._peer()[1])
+            if self._late and not flags:
+                data, self._late = self._late[:buflen], self._late[buflen:]
+                return data
+            if self._ended:
+                return b""
+            data = await self._real.recv(buflen, flags)
+            if flags or not self._factory.is_cut(self._peer()[1]):
+                return data
+            self._late += data
+            self._ended = not data
 
-    async def recv_into(self, *args: Any, **kwargs: Any) -> int:
+    async def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """The same, into a buffer."""
-        size = await self._real.recv_into(*args, **kwargs)
-        await self._factory.opened(self._peer()[1])
-        return size
+        view = memoryview(buffer).cast("B")
+        data = await self.recv(nbytes or len(view), flags)
+        view[: len(data)] = data
+        return len(data)
 
     async def send(self, data: Any, flags: int = 0, /) -> int:
         """Send, once the link is open: the peer's end may be one that holds nothing up."""
@@ -157,6 +177,8 @@ class GatedSocket(trio.socket.SocketType):
         if self._factory.is_cut(self._factory.links_with(where[-1])[0]):
             await trio.lowlevel.checkpoint()
             return len(data)
+        if self._real.getsockname()[1] == 0:
+            await self._real.bind(("", 0))  # at its own address, so that the other side knows who it is
         return await self._real.sendto(data, *where)
 
     async def recvfrom(self, *args: Any, **kwargs: Any) -> tuple[bytes, Any]:

@@ -23,6 +23,9 @@ __all__ = ["Transport"]
 WAITING = 10_000
 """Messages that may wait for one connection."""
 
+PATIENCE = 5.0
+"""Seconds in which a port must become free."""
+
 RETRY = 0.02
 """Seconds after which a host that did not answer is tried again."""
 
@@ -40,6 +43,7 @@ class Transport:
         self,
         name: str,
         ports: Mapping[str, int],
+        addresses: Mapping[str, str],
         secret: bytes,
         *,
         gate: Gate,
@@ -49,6 +53,7 @@ class Transport:
         self.name = name
         self.gate = gate
         self._ports = ports
+        self._addresses = addresses
         self._secret = secret
         self._arrived = arrived
         self._lost = lost
@@ -64,15 +69,24 @@ class Transport:
         """Listen, and carry messages, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            with trio.move_on_after(5.0):
-                while True:
-                    try:
-                        listeners = await trio.open_tcp_listeners(self._ports[self.name], host="127.0.0.1")
-                        break
-                    except OSError:  # whoever had the port before us is still on his way out
-                        await trio.sleep(RETRY)
+            listeners: list[trio.SocketListener] = await self._listeners()
             nursery.start_soon(trio.serve_listeners, self._serve, listeners)
             task_status.started()
+
+    async def _listeners(self) -> list[trio.SocketListener]:
+        """Listen at the host's own port.
+
+        Raises:
+            OSError: somebody else does, for seconds.
+        """
+        until = trio.current_time() + PATIENCE
+        while True:
+            try:
+                return [*await trio.open_tcp_listeners(self._ports[self.name], host=self._addresses[self.name])]
+            except OSError:  # whoever had the port before us is still on his way out
+                if trio.current_time() > until:
+                    raise
+                await trio.sleep(RETRY)
 
     def send(self, to: str, item: Any) -> None:
         """Put a message on its way."""
@@ -109,9 +123,13 @@ class Transport:
 
     async def _connect(self, to: str, link: _Link) -> None:
         try:
-            stream = await trio.open_tcp_stream("127.0.0.1", self._ports[to])
+            stream = await trio.open_tcp_stream(self._addresses[to], self._ports[to])
+        except OSError:
+            return
+        try:
             await stream.send_all(self._secret + frame(self.name))
-        except (OSError, trio.BrokenResourceError):
+        except trio.BrokenResourceError:
+            await trio.aclose_forcefully(stream)
             return
         assert self._nursery is not None
         link.stream = stream

@@ -24,7 +24,7 @@ SECRET_SIZE = 32
 _length = Struct(">I")
 
 
-class FrameError(RuntimeError):
+class FrameError(TypeError):
     """What came is no frame: says what is wrong with it."""
 
 
@@ -32,9 +32,13 @@ def frame(value: object) -> bytes:
     """One frame.
 
     Raises:
-        FrameError: it is too long.
+        FrameError: it is too long, or holds what other processes do not know.
     """
-    body = pickle.dumps(value, protocol=5)
+    try:
+        body = pickle.dumps(value, protocol=5)
+    except Exception as error:
+        said = f"{error}: define its class at the top of a module"
+        raise FrameError(f"this cannot travel between real processes: {said}") from error
     if len(body) > LONGEST:
         raise FrameError(f"a frame of {len(body):,} bytes is longer than {LONGEST:,}")
     return _length.pack(len(body)) + body
@@ -44,7 +48,7 @@ class Frames:
     """Makes frames of bytes as they come."""
 
     def __init__(self) -> None:
-        self._bytes = b""
+        self._bytes = bytearray()
 
     def feed(self, data: bytes | bytearray) -> Iterator[Any]:
         """The frames that are complete with these bytes.
@@ -60,8 +64,8 @@ class Frames:
             end = _length.size + length
             if len(self._bytes) < end:
                 return
-            body = self._bytes[_length.size : end]
-            self._bytes = self._bytes[end:]
+            body = bytes(memoryview(self._bytes)[_length.size : end])
+            del self._bytes[:end]
             yield pickle.loads(body)  # noqa: S301  # of a process that has said the secret
 
 

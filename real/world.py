@@ -32,6 +32,9 @@ __all__ = ["BOOT_TIMEOUT", "RealWorld"]
 BOOT_TIMEOUT = 30.0
 """Seconds in which a process must have loaded its program."""
 
+SAY_AGAIN = 0.01
+"""Seconds."""
+
 _NOT_FOR_REAL = FaultOutcome("nothing", detail="cannot be done to real processes")
 
 
@@ -50,6 +53,7 @@ class RealWorld(Membership[RealMachine]):
         self.diary = Diary()
         self.network = RealNetwork(self._cuts_changed)
         self.failed: Exception | None = None
+        self.over = False
         self.strike_index: int | None = None
         self.strike_action = 0
         self.striking: Fault | None = None
@@ -133,12 +137,21 @@ class RealWorld(Membership[RealMachine]):
 
     async def _restart(self, machine: RealMachine, cause: int | None) -> None:
         await machine.silent.wait()
+        if self.over:
+            return
 
         def ready() -> None:
             self.incident("restart", machine.name, cause, incarnation=machine.incarnation)
             machine.go()
 
         self.boot(machine, ready)
+
+    async def keep_telling(self) -> None:
+        """Tell processes what they had no room for when it was said."""
+        while True:
+            await trio.sleep(SAY_AGAIN)
+            for machine in self.machines.values():
+                machine.say()
 
     def pause(self, machine: RealMachine, cause: int | None = None) -> None:
         """SIGSTOP."""
@@ -192,8 +205,11 @@ class RealWorld(Membership[RealMachine]):
             self._end(next(iter(self._pending)))
 
     async def _at(self, time: float, call: Callable[[], None]) -> None:
-        await trio.sleep(time - self.now if time > self.now else 0)
-        call()
+        await trio.sleep(max(time - self.now, 0.0))
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  # of a fault, which is the scenario's
+            self.fail(error)
 
     def _end(self, number: int) -> None:
         end = self._pending.pop(number, None)

@@ -17,22 +17,25 @@ from .mix import Cast, FaultMix, duration_of, target_of
 if TYPE_CHECKING:
     from .world import World
 
-__all__ = ["AddHost", "RemoveHost", "RollingRestart", "reconfigurations", "rolling_restarts"]
+__all__ = ["AddHost", "RemoveHost", "RollingRestart", "additions", "reconfigurations", "removals", "rolling_restarts"]
+
+TRIES = 10
+"""How often a rolling restart looks whether a host can be spared, a gap apart, before it leaves it out."""
 
 
 class AddHost(Fault, frozen=True):
-    """A spare machine is started and belongs to the system from then on; without a `target` it is the first of `Scenario.spares`.
+    """A spare machine is started and belongs to the system from then on; without a `spare` it is the first of `Scenario.spares`.
 
     Hosts that are begun later have it among their peers; those that run are told by `Scenario.added`, if they are.  All safety
     properties may be asserted.  It stays to the end: `duration` means nothing.
     """
 
-    target: str = ""
+    spare: str = ""
     for_real: ClassVar[bool] = True
 
     def strike(self, world: World) -> FaultOutcome:
         """Start it."""
-        machine = world.spare(self.target)
+        machine = world.spare(self.spare)
         if machine is None:
             return FaultOutcome("nothing")
         world.add(machine, world.strike_index)
@@ -93,8 +96,8 @@ class RollingRestart(Fault, frozen=True):
             step = partial(self._restart, world, name, version, world.strike_index, world.strike_action)
             world.schedule_end(world.now + after + place * self.gap, world.strike_action, step)
 
-    def _restart(self, world: World, name: str, version: str, cause: int | None, action: int) -> None:
-        """Stop one host, if it can be spared, and begin it again; one that is down already begins with the version all the same."""
+    def _restart(self, world: World, name: str, version: str, cause: int | None, action: int, tries: int = TRIES) -> None:
+        """Stop one host once it can be spared, and begin it again; one that is down already begins with the version all the same."""
         machine = world.machines[name]
         if name not in world.members:
             return
@@ -103,21 +106,28 @@ class RollingRestart(Fault, frozen=True):
         if machine.alive and affords(world, [name]):
             world.kill(machine, cause=cause)
             world.schedule_end(world.now + self.downtime, action, lambda: world.restart(machine))
+        elif machine.alive and tries > 1:
+            # The one before may not be back yet; whoever deploys waits for that.
+            again = partial(self._restart, world, name, version, cause, action, tries - 1)
+            world.schedule_end(world.now + self.gap, action, again)
 
 
 # -- mixes ------------------------------------------------------------------------------------------
 
 
+def additions() -> FaultMix:
+    """Hosts join."""
+    return FaultMix([("add-host", lambda _random, _cast: AddHost())])
+
+
+def removals() -> FaultMix:
+    """Hosts leave."""
+    return FaultMix([("remove-host", lambda random, cast: RemoveHost(target=target_of(random, cast)))])
+
+
 def reconfigurations() -> FaultMix:
     """Hosts join and leave."""
-
-    def add(_random: Random, _cast: Cast) -> Fault:
-        return AddHost()
-
-    def remove(random: Random, cast: Cast) -> Fault:
-        return RemoveHost(target=target_of(random, cast))
-
-    return FaultMix([("add-host", add), ("remove-host", remove)])
+    return additions() | removals()
 
 
 def rolling_restarts() -> FaultMix:

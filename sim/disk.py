@@ -22,6 +22,8 @@ Created Equal" (OSDI 2014), for what real file systems do.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Sequence
 from itertools import count
@@ -81,7 +83,7 @@ class DiskImage:
         try:
             return self._names[path]
         except KeyError:
-            raise FileNotFoundError(f"no file {path!r} on this disk") from None
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
 
     def _rebind(self, bindings: dict[str, Inode | None]) -> None:
         _apply(self._names, bindings)

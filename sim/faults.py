@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .budget import affords
 from .clock_faults import ClockDrift, ClockFreeze, ClockJump, ClockSkew, ClockStrobe, clocks
-from .configuration_faults import AddHost, RemoveHost, RollingRestart, reconfigurations, rolling_restarts
+from .configuration_faults import AddHost, RemoveHost, RollingRestart, additions, reconfigurations, removals, rolling_restarts
 from .disk import parse_keep
 from .disk_faults import (
     BitRot,
@@ -74,7 +74,7 @@ __all__ += ["bit_rot", "disk_errors", "full_disks", "lost_fsyncs", "slow_disks"]
 __all__ += ["ClockDrift", "ClockFreeze", "ClockJump", "ClockSkew", "ClockStrobe", "clocks"]
 __all__ += ["DiskLoss", "DiskSwap", "Flap", "OutOfMemory", "SlowCpu", "Swizzle"]
 __all__ += ["disk_losses", "disk_swaps", "flaps", "memory_shortages", "shapes", "slow_cpus", "swizzles"]
-__all__ += ["AddHost", "RemoveHost", "RollingRestart", "chosen", "every", "reconfigurations", "rolling_restarts"]
+__all__ += ["AddHost", "RemoveHost", "RollingRestart", "additions", "chosen", "every", "reconfigurations", "removals", "rolling_restarts"]
 __all__ += ["packets", "partitions", "pauses", "power_losses", "reorderings", "throttles"]
 
 _NOTHING = FaultOutcome("nothing")
@@ -230,8 +230,9 @@ def every(cast: Cast) -> FaultMix:
     """All kinds at once, as far as a scenario has what they need."""
     mixes = [kills(), power_losses(), pauses(), outages(), partitions(), shapes(), flaps(), swizzles(), packets(), corruptions(), clocks()]
     mixes += [slow_cpus(), memory_shortages(), disk_losses(), disk_swaps(), slow_disks(), full_disks(), disk_errors(), lost_fsyncs()]
-    mixes += [bit_rot(), misdirected_writes(), truncated_files(), reconfigurations(), rolling_restarts()]
+    mixes += [bit_rot(), misdirected_writes(), truncated_files(), removals(), rolling_restarts()]
     mixes += [key_compromise()] if cast.keys else []
+    mixes += [additions()] if cast.spares else []
     return FaultMix([kind for mix in mixes for kind in mix])
 
 

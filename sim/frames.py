@@ -14,7 +14,8 @@ from types import CodeType, FrameType
 
 __all__ = ["authored", "awaited", "defined_at", "innermost", "is_program"]
 
-_OURS = Path(__file__).parent.as_posix() + "/"
+_HERE = Path(__file__)
+_OURS = tuple(f"{top.as_posix()}/{name}/" for top in (_HERE.parents[1], _HERE.resolve().parents[1]) for name in ("sim", "real"))
 _CHECKERS = Path(__file__).parent.parent.as_posix() + "/properties/"
 _PYTHON = Path(os.__file__).parent.as_posix() + "/"
 
@@ -24,7 +25,7 @@ def is_program(filename: str) -> bool:
     name = filename.replace("\\", "/")
     if name.startswith(_PYTHON) and "/site-packages/" not in name:
         return False
-    return not (name.startswith((_OURS, "<")) or "/trio/" in name or name.endswith("/outcome/_impl.py"))
+    return not (name.startswith((*_OURS, "<")) or "/trio/" in name or name.endswith("/outcome/_impl.py"))
 
 
 def defined_at(function: object) -> str:

@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Machine", "SimDisk", "SimHost", "UnknownHost"]
 
-GROWING = ("write", "append", "truncate")
-"""Operations that may need more room."""
+GROWING = ("write", "append", "truncate")  # operations that may need more room
 
 PLAIN, REQUEST, REPLY, SEGMENT = 0, 1, 2, 3
 
@@ -65,10 +64,8 @@ class Machine:
         self.handle_type: type[SimHost] = SimHost
         self.disk = DiskImage()
         self.disk_troubles = DiskTroubles()
-        self.spoiled = False
-        """Whether a fault has taken from the disk what was, or seemed, durable."""
-        self.slow = 0.0
-        """Seconds that it stands still after each slice."""
+        self.spoiled = False  # whether a fault has taken from the disk what was, or seemed, durable
+        self.slow = 0.0  # seconds that it stands still after each slice
         self.entropy = Entropy(world, name)
         self.clock = MachineClock(self)
         self.last_uuid = 0
@@ -100,6 +97,8 @@ class Machine:
     def alive(self) -> bool:
         """True while a program runs here, paused or not."""
         return self.handle is not None
+
+    coming_up = False  # of real processes, while they load their programs
 
     def boot(self) -> None:
         """Begin a new incarnation of the program; it runs at the machine's next slice."""
@@ -194,8 +193,7 @@ class SimHost:
         self.peers = tuple(name for name in machine.world.members if name != machine.name)
         self.disk = SimDisk(self, machine)
         self._inbox: deque[Delivery] = deque()
-        self._first: Task | None = None
-        """The task that has waited longest; `_waiting` are the others, in order."""
+        self._first: Task | None = None  # the task that has waited longest; `_waiting` are the others, in order
         self._parking = Parking(self._leave)
         self._waiting: deque[Task] = deque()
         self._replies: dict[int, Task | None] = {}

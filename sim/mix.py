@@ -22,12 +22,13 @@ AT_ONCE = 0.0005
 
 
 class Cast(msgspec.Struct, frozen=True):
-    """Who can be struck: the system's hosts in order, roles that they observe, keys that can be stolen, versions of the programs."""
+    """Who can be struck: the system's hosts in order, roles that they observe, keys that can be stolen, versions, spare hosts."""
 
     hosts: tuple[str, ...]
     roles: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
 
 
 Draw: TypeAlias = Callable[[Random, Cast], Fault]

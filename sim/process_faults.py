@@ -142,7 +142,9 @@ class OutOfMemory(Fault, frozen=True):
         return FaultOutcome("struck", names)
 
     def _kill(self, world: World, machine: Machine, left: int) -> None:
-        if machine.alive and affords(world, [machine.name]):
+        if machine.coming_up:  # real processes take a moment
+            world.schedule_timer(world.now + self.uptime, machine, lambda: self._kill(world, machine, left))
+        elif machine.alive and affords(world, [machine.name]):
             world.kill(machine, cause=world.strike_index)
             action = world.strike_action
             world.schedule_end(world.now + self.delay, action, lambda: world.restart(machine))

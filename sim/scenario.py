@@ -202,7 +202,7 @@ class Scenario:
     @classmethod
     def cast(cls) -> Cast:
         """Who can be struck."""
-        return Cast(tuple(cls.hosts), tuple(cls.roles), tuple(cls.keys), tuple(cls.versions))
+        return Cast(tuple(cls.hosts), tuple(cls.roles), tuple(cls.keys), tuple(cls.versions), tuple(cls.spares))
 
     @classmethod
     def client_names(cls) -> tuple[str, ...]:

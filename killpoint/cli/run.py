@@ -13,7 +13,7 @@ from ..explore.generate import generate
 from ..properties.history import Outcome
 from ..properties.readers.jsonl import write_history
 from ..properties.verdict import Status
-from ..real.run import run_for_real
+from ..real.run import SCHEDULE, run_for_real
 from ..report.spacetime import spacetime_html
 from ..report.summary import as_json
 from ..report.text import schedule_lines, verdict_lines
@@ -30,7 +30,7 @@ from .scenarios import sound_scenario
 
 __all__ = ["run"]
 
-HISTORY, SCHEDULE = "history.jsonl", "schedule.json"
+HISTORY = "history.jsonl"
 
 
 def run(options: Namespace) -> int:
@@ -38,19 +38,21 @@ def run(options: Namespace) -> int:
     scenario, schedule = _what(options)
     if options.html is not None and not options.html.absolute().parent.is_dir():
         raise UsageError(f"--html: {options.html} cannot be written: there is no folder {options.html.absolute().parent}")
+    if options.html is not None and options.html.is_dir():
+        raise UsageError(f"--html: {options.html} cannot be written: it is a folder")
     interrupted = False
     if options.real is None:
         record = run_simulated(schedule, scenario, trace=options.html is not None)
     else:
         record, interrupted = _for_real(options, scenario, schedule)
-    if options.html is not None:
-        codec.write_atomically(options.html, spacetime_html(record))
     if options.json:
         print_json(_document(record, options.real))
     else:
         show(_lines(record, options.real, scenario))
         show(["Interrupted: the properties speak of what happened until then."] if interrupted else [])
-        show([f"The diagram is in {options.html}"] if options.html is not None else [])
+    if options.html is not None:
+        codec.write_atomically(options.html, spacetime_html(record))
+        show([f"The diagram is in {options.html}"] if not options.json else [])
     return INTERRUPTED if interrupted and record.failure is None else code_of(record.status)
 
 
@@ -76,21 +78,21 @@ def _for_real(options: Namespace, scenario: type[Scenario], schedule: Schedule) 
         task = progress.add_task("running for real, s", total=length, told="")
 
         def each(seconds: float, what: str) -> None:
-            progress.update(task, completed=min(seconds, length))
+            done = min(seconds, length)
+            progress.update(task, completed=done)
             if what:
                 progress.update(task, told=what)
-            pulse.tell("running for real, s", round(seconds), round(length), what)
+            pulse.tell("running for real, s", round(done), round(length), what)
 
         record = run_for_real(schedule, scenario, folder, reference=schedule.scenario, each=each, stop=interrupt)
     write_history(record.history, folder / HISTORY)
-    codec.write(folder / SCHEDULE, schedule)
     return record, bool(interrupt)
 
 
 def _lines(record: Record, folder: Path | None, scenario: type[Scenario]) -> list[str]:
     """What happened, what became of the faults, the verdicts."""
     schedule, counts = record.schedule, record.statistics
-    where = "simulated" if folder is None else f"on {len(scenario.hosts) + len(scenario.outsiders)} real processes"
+    where = "simulated" if folder is None else f"on {counted(len(scenario.hosts) + len(scenario.outsiders), 'real host')}"
     mutant = f" with {schedule.mutant}" if schedule.mutant else ""
     messages = f"{counts.messages_delivered:,} messages delivered, {counts.messages_dropped:,} lost"
     struck = counted(sum(strike.struck for strike in record.strikes), "fault")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -183,3 +184,71 @@ class Listed(KeptRegister):
                 return (await stream.receive_some()).decode()
         except (OSError, trio.BrokenResourceError) as error:
             raise Unknown("no answer") from error
+
+
+async def forks(host: Host) -> None:
+    """A program whose machine runs more than one process."""
+    if os.fork() == 0:
+        while True:
+            Path("child.txt").write_text(str(host.incarnation))
+            time.sleep(0.05)
+    await keeper(host)
+
+
+async def closes_everything(_host: Host) -> None:
+    os.closerange(3, 256)
+    time.sleep(3600)
+
+
+async def odd_text(_host: Host) -> None:
+    raise BrokenTextError
+
+
+class BrokenTextError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class Hostile(KeptRegister):
+    """Programs that a supervisor has trouble with."""
+
+    hosts: ClassVar = {"n1": forks, "n2": closes_everything, "n3": odd_text}
+    properties: ClassVar = []
+
+    @operation(timeout=1.0)
+    async def leaves(self, client: Client) -> None:
+        """Ends its process, it thinks."""
+        raise SystemExit(0)
+
+
+async def floods(host: Host) -> None:
+    """Numbered bytes, one after the other, to whoever connects."""
+
+    async def send(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            for number in range(3000):
+                await stream.send_all(number.to_bytes(4))
+                await trio.sleep(0.001)
+
+    await trio.serve_tcp(send, 9000, host=None if host.name == "n1" else "127.0.0.1")
+
+
+async def drinks(host: Host) -> None:
+    """Reads a little at a time, and looks at something else whenever nothing has come."""
+    await trio.sleep(0.3)
+    stream = await trio.open_tcp_stream("n1", 9000)
+    got, last = b"", 0
+    while True:
+        with trio.move_on_after(0.1):
+            got += await stream.receive_some(64)
+        while len(got) >= 4:
+            assert int.from_bytes(got[:4]) == last, "a stream has lost bytes"
+            got, last = got[4:], last + 1
+        host.observe(read=last)
+
+
+class Streams(KeptRegister):
+    """A stream, whose reader gives up waiting again and again."""
+
+    hosts: ClassVar = {"n1": floods, "n2": drinks, "n3": floods, "n4": floods}
+    properties: ClassVar = []

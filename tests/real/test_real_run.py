@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ from killpoint.real.run import FolderError, run_for_real
 from killpoint.sim import codec
 from killpoint.sim.configuration_faults import AddHost, RemoveHost, RollingRestart
 from killpoint.sim.disk_faults import DiskFull
-from killpoint.sim.faults import Kill, Partition, Pause
+from killpoint.sim.faults import Flap, Kill, Partition, Pause
 from killpoint.sim.scenario import ScenarioError
 from killpoint.sim.schedule import Boundary, Call, Inject, Schedule
 from killpoint.sim.session import run as run_simulated
@@ -151,8 +152,49 @@ def test_programs_that_crash_exit_return_or_spin_get_their_verdict_and_leave_not
     assert real.failure is not None
     assert real.failure.name == "NoCrash"
     assert [op.outcome.value for op in real.history.operations] == ["ok"]
-    living = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(tmp_path) not in living
+    assert not living()
+
+
+def test_what_a_supervisor_has_trouble_with_ends_with_a_verdict_and_leaves_nothing_behind(tmp_path):
+    reference = f"{FILE}:Hostile"
+    actions = (
+        Call(0.3, "c1", "leaves"),
+        Inject(0.6, Kill(target="n1", duration=0.1)),
+        Call(3.0, "c2", "write", {"value": 1}),
+    )
+    real = run_for_real(Schedule(reference, 1, actions, budget="unlimited"), find_scenario(reference), tmp_path, reference=reference)
+    crashes = {event.host: event.detail for event in real.history if isinstance(event, Incident) and event.kind == "crash"}
+    assert {host: detail["error"] for host, detail in crashes.items()} == {"n2": "Exit", "n3": "BrokenTextError", "c1": "SystemExit"}
+    assert crashes["n3"]["message"] == "a BrokenTextError whose text cannot be made"
+    assert [event.kind for event in real.history if isinstance(event, Incident) and event.host == "n1"] == ["start", "kill", "restart"]
+    assert real.ended < 20
+    # The child of the first incarnation died with it, and that of the second with the run.
+    child = tmp_path / "n1/disk/child.txt"
+    assert child.read_text() == "2"
+    child.unlink()
+    assert not child.exists()
+    assert not living()
+
+
+def test_a_stream_loses_nothing_to_a_partition_though_its_reader_gives_up_waiting(tmp_path):
+    reference = f"{FILE}:Streams"
+    schedule = Schedule(reference, 1, (Inject(1.0, Partition(target="n2", duration=0.7)),), budget="unlimited")
+    simulated, real = both(schedule, tmp_path)
+    assert shape(real) == shape(simulated)
+    read = observed(real, "n2")[-1]["read"]
+    assert read > 300
+
+
+def test_orders_to_a_host_that_is_stopped_hold_up_nobody(tmp_path):
+    flapping = (
+        Inject(0.3, Pause(target="n3", duration=2.0)),
+        Inject(0.4, Flap(target="n2", period=0.005, duration=1.5)),
+        Call(2.6, "c1", "write", {"value": 1}),
+        Call(3.2, "c2", "read", {"through": "n3"}),
+    )
+    real = run_for_real(Schedule(KEPT, 1, flapping, budget="unlimited"), find_scenario(KEPT), tmp_path, reference=KEPT)
+    assert [op.outcome.value for op in real.history.operations] == ["ok", "ok"]
+    assert real.ended < 8
 
 
 def test_a_fault_that_no_real_machine_suffers_on_demand_does_nothing_and_says_so(tmp_path):
@@ -162,9 +204,16 @@ def test_a_fault_that_no_real_machine_suffers_on_demand_does_nothing_and_says_so
 
 
 def test_a_run_that_is_stopped_is_judged_by_what_it_was(tmp_path):
-    asked = iter(range(100))
+    lasted = [0.0]
     schedule = Schedule(KEPT, 1, (Call(0.0, "c1", "read", {"through": "n1"}), Call(60.0, "c1", "read", {"through": "n1"})))
-    real = run_for_real(schedule, find_scenario(KEPT), tmp_path, reference=KEPT, stop=lambda: next(asked) > 4)
+    real = run_for_real(
+        schedule,
+        find_scenario(KEPT),
+        tmp_path,
+        reference=KEPT,
+        each=lambda seconds, _what: lasted.append(seconds),
+        stop=lambda: lasted[-1] > 1.0,
+    )
     assert [op.outcome.value for op in real.history.operations] == ["ok"]
     assert real.ended < 10
     assert real.status is Status.VALID
@@ -191,13 +240,19 @@ def test_the_command_runs_for_real_and_leaves_a_history_that_can_be_checked(tmp_
     codec.write(file, Schedule(KEPT, 1, TORTURE[:2]))
     ended = killpoint("run", file, "--real", folder, "--html", page)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "on 3 real processes" in ended.stdout
+    assert "on 3 real hosts" in ended.stdout
     assert "struck n1" in ended.stdout
     assert "Holds: NoCrash, Linearizable(Register)." in ended.stdout
     assert page.read_text().startswith("<!doctype html>")
     assert killpoint("check", folder / "history.jsonl", "--model", "register").returncode == 0
     assert killpoint("run", folder / "schedule.json").returncode == 0
     assert (folder / "schedule.json").read_text() == file.read_text()
+
+
+def living():
+    """The processes of hosts that this one has started and that still run; others may be running tests of their own."""
+    shown = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in shown if line.split()[0] in (str(os.getpid()), "1") and "killpoint.real.process" in line]
 
 
 def killpoint(*arguments):

@@ -68,7 +68,7 @@ def test_a_spare_host_runs_from_when_it_is_added_and_later_beginnings_know_of_it
     begun.advance_to(0.9)
     assert not begun.world.machines["n4"].alive
     for at, target in ((1.0, ""), (2.0, "n5"), (3.0, "")):
-        begun.apply(Inject(at, AddHost(target=target)))
+        begun.apply(Inject(at, AddHost(spare=target)))
     begun.advance_to(4.0)
     assert observed(begun, "n1")["told"] == ("added", "n5")
     assert observed(begun, "n4")["peers"] == ("n1", "n2", "n3")
