@@ -1,0 +1,130 @@
+"""Transactions: what an operation must look like to be one, and what every workload needs to know of them.
+
+A transaction is an operation with function `txn`.  Its argument is a tuple of micro-operations `(f, key, value)`, as Jepsen records
+them: `("append", "x", 5)`, `("w", "x", 5)`, `("r", "x", None)`.  The result of one that ended `ok` is the same with what was read
+filled in; where nothing is read it may be None.  One that ended `fail` certainly did not commit.  One that ended `info` may
+have: what it read is unknown, and it counts as committed once somebody saw one of its writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..history import HistoryError, Operation, Outcome, Value, render
+from ..specification import SpecificationError, UnknownFunctionError
+from .anomalies import Findings
+from .dependencies import NEVER, Dependencies
+
+__all__ = ["READ", "AmbiguityError", "Transactions", "shown", "told_of"]
+
+READ = "r"
+
+SHOWN = 6
+"""How many elements of a long list are shown, the last ones."""
+
+
+class AmbiguityError(HistoryError):
+    """Two writes of one value to one key: nobody can tell from a read which of them it saw."""
+
+
+class Transactions:
+    """The transactions of a history, numbered from 0 in the order of their invocations, and what is to be said of them.
+
+    Raises:
+        UnknownFunctionError: an operation is no transaction.
+    """
+
+    def __init__(self, workload: str, write: str, operations: Iterable[Operation]) -> None:
+        self.workload = workload
+        self.write = write
+        self.operations = sorted(operations, key=lambda operation: operation.invoked)
+        for operation in self.operations:
+            if operation.function != "txn":
+                raise UnknownFunctionError(workload, operation.function, "txn")
+        completed = [NEVER if one.completed is None or one.pending else one.completed for one in self.operations]
+        self.dependencies = Dependencies([one.invoked for one in self.operations], completed)
+        self.findings = Findings()
+        self.aborted = {number for number, one in enumerate(self.operations) if one.outcome is Outcome.FAIL}
+        self.pending = {number for number, one in enumerate(self.operations) if one.outcome is Outcome.INFO}
+        """Those of which nobody saw yet that they committed."""
+
+    def committed(self, number: int) -> bool:
+        """True if the transaction is known to have committed."""
+        return number not in self.aborted and number not in self.pending
+
+    def name(self, number: int) -> str:
+        """How sentences call a transaction: by the id of its operation."""
+        return f"T{self.operations[number].id}"
+
+    def note(self, kind: str, numbers: Iterable[int], sentence: str) -> None:
+        """Put an anomaly that is no cycle down, with the transactions that it is about."""
+        numbers = [*dict.fromkeys(numbers)]
+        told = (told_of(self.operations[number]) for number in numbers)
+        self.findings.note(kind, (self.operations[number].id for number in numbers), sentence, *told)
+
+    def ambiguous(self, key: Value, writes: Sequence[tuple[Value, int]]) -> AmbiguityError:
+        """The error for a key some of whose written values are not unique."""
+        seen: dict[Value, int] = {}
+        for value, number in writes:
+            if value in seen:
+                one, other = self.name(seen[value]), self.name(number)
+                both = f"{one} writes it twice" if one == other else f"both {one} and {other} write it"
+                what = f"{render(value)} is not a unique value of {render(key)}, {both}"
+                return AmbiguityError(f"{what}: who read it does not say whose write it saw")
+            seen[value] = number
+        return AmbiguityError(f"a value of {render(key)} is written twice")
+
+    def malformed(self, operation: Operation) -> SpecificationError:
+        """The error for a transaction that cannot be understood: which, and what is wrong with it."""
+        return SpecificationError(f"{self.workload}: operation {operation.id} of {operation.process}: {self._fault(operation)}")
+
+    def _fault(self, operation: Operation) -> str:
+        asked, told = operation.argument, operation.result
+        if not isinstance(asked, tuple):
+            return f"the argument of a transaction is a tuple of micro-operations (f, key, value), not {render(asked)}"
+        for one in asked:
+            if wrong := self._micro_fault(one):
+                return wrong
+        if operation.outcome is not Outcome.OK:
+            return UNHASHABLE
+        if not isinstance(told, tuple):
+            return f"it ended ok, so its result must be its micro-operations with what they read, not {render(told)}"
+        if len(told) != len(asked):
+            return f"its result has {len(told)} micro-operations and its argument {len(asked)}"
+        for one, other in zip(asked, told, strict=True):
+            if wrong := self._micro_fault(other):
+                return wrong
+            if one[:2] != other[:2] or (one[0] == self.write and one != other):
+                return f"its argument has {render(one)} where its result has {render(other)}"
+            if self.write == "append" and one[0] == READ and not isinstance(other[2], tuple | None):
+                return f"{render(other)} must have read a tuple, or None for an empty list"
+        return UNHASHABLE
+
+    def _micro_fault(self, one: Value) -> str:
+        if not isinstance(one, tuple) or len(one) != 3:
+            return f"a micro-operation is a triple (f, key, value), not {render(one)}"
+        if one[0] not in (self.write, READ):
+            return f"there is no micro-operation {render(one[0])}: there are {self.write} and {READ}"
+        return ""
+
+
+UNHASHABLE = "a key or a value in it is not immutable, so it cannot be told from others"
+
+
+def shown(value: Value) -> str:
+    """A value as sentences show it: of a long list the last elements, which are what matters."""
+    if isinstance(value, tuple) and len(value) > SHOWN:
+        return "(... " + ", ".join(render(item) for item in value[-SHOWN:]) + ")"
+    return render(value)
+
+
+def told_of(operation: Operation) -> str:
+    """One line on a transaction: `T3 = c1: append x 1, r y (2,)`."""
+    told = operation.result if operation.outcome is Outcome.OK and operation.result is not None else operation.argument
+    parts = []
+    for part in told if isinstance(told, tuple) else ():
+        function, key, value = part
+        known = function != READ or operation.outcome is Outcome.OK
+        parts.append(f"{function} {render(key)} {shown(value) if known else '?'}")
+    end = {Outcome.OK: "", Outcome.FAIL: ", which failed", Outcome.INFO: ", whose outcome is unknown"}[operation.outcome]
+    return f"T{operation.id} = {operation.process}: {', '.join(parts) or 'nothing'}{end}"
