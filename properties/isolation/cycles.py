@@ -27,6 +27,8 @@ of all.  Cost: linear in the suspects and their edges, but for G-single, which t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from operator import eq
 from typing import NamedTuple, TypeAlias
 
 from .components import strong_components
@@ -183,8 +185,7 @@ class Search:
                 continue
             if best is not None and (spent > EFFORT or len(best) == 2):
                 break
-            late = (lambda other, ended=ended: other % width == 0 and self.invoked[other // width] > ended)  # fmt: skip
-            path, visited = _path(backwards, state, late, None if best is None else len(best) - 2)
+            path, visited = _path(backwards, state, self._invoked_after(ended, width), None if best is None else len(best) - 2)
             spent += visited
             if path:
                 cycle = layered.below([(source, target, name) for target, source, name in reversed(path)])
@@ -192,6 +193,10 @@ class Search:
                 if _simple(cycle):
                     best = cycle
         return best
+
+    def _invoked_after(self, ended: int, width: int) -> Callable[[int], bool]:
+        """Whether a node of a layered graph is where a path may begin that leads to what ended then."""
+        return lambda state: state % width == 0 and self.invoked[state // width] > ended
 
 
 def _once(memory: int, kind: int) -> int | None:
@@ -240,7 +245,7 @@ def _shortest_around(layered: Layered, wanted: Iterable[Edge]) -> list[Edge] | N
     for source, target, kind in wanted:
         if best is not None and (spent > EFFORT or len(best) == 2):
             break
-        path, visited = _path(layered.successors, target, lambda state, end=source: state == end, None if best is None else len(best) - 2)
+        path, visited = _path(layered.successors, target, partial(eq, source), None if best is None else len(best) - 2)
         spent += visited
         if path:
             cycle = layered.below([(source, target, kind), *path])

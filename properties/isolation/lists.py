@@ -241,8 +241,8 @@ class Lists(Transactions):
                 self.note("G1a", [writer, reader], f"{seen}, but {self.name(writer)}, which appended {render(item)}, failed")
                 later = next((one for one in row[place + 1 :] if one is not None and one not in self.aborted), None)
                 if later is not None:
-                    told = f"{self.name(later)} appended to {render(key)} after {render(item)}, which {self.name(writer)} appended, and that failed"
-                    self.note("dirty-update", [writer, later], told)
+                    told = f"{self.name(later)} appended to {render(key)} after {render(item)}"
+                    self.note("dirty-update", [writer, later], f"{told}, which {self.name(writer)} appended, and that failed")
 
     def _note_intermediate_reads(self, key: Value, log: Log) -> None:
         for reader, value in zip(log.readers, log.values, strict=True):

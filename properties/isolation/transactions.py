@@ -8,7 +8,9 @@ have: what it read is unknown, and it counts as committed once somebody saw one 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from ..history import HistoryError, Operation, Outcome, Value, render
 from ..specification import SpecificationError, UnknownFunctionError
@@ -27,8 +29,10 @@ class AmbiguityError(HistoryError):
     """Two writes of one value to one key: nobody can tell from a read which of them it saw."""
 
 
-class Transactions:
+class Transactions(ABC):
     """The transactions of a history, numbered from 0 in the order of their invocations, and what is to be said of them.
+
+    `pending` are those with an unknown outcome of which nobody saw yet that they committed.
 
     Raises:
         UnknownFunctionError: an operation is no transaction.
@@ -37,16 +41,35 @@ class Transactions:
     def __init__(self, workload: str, write: str, operations: Iterable[Operation]) -> None:
         self.workload = workload
         self.write = write
-        self.operations = sorted(operations, key=lambda operation: operation.invoked)
-        for operation in self.operations:
+        self.operations = [*operations]
+        invoked = [operation.invoked for operation in self.operations]
+        if any(earlier > later for earlier, later in pairwise(invoked)):
+            self.operations.sort(key=lambda operation: operation.invoked)
+            invoked.sort()
+        completed = []
+        self.aborted: set[int] = set()
+        self.pending: set[int] = set()
+        for number, operation in enumerate(self.operations):
             if operation.function != "txn":
                 raise UnknownFunctionError(workload, operation.function, "txn")
-        completed = [NEVER if one.completed is None or one.pending else one.completed for one in self.operations]
-        self.dependencies = Dependencies([one.invoked for one in self.operations], completed)
+            end = operation.completed
+            if operation.outcome is not Outcome.OK:
+                end = self._not_ok(number, operation)
+            completed.append(NEVER if end is None else end)
+        self.dependencies = Dependencies(invoked, completed)
         self.findings = Findings()
-        self.aborted = {number for number, one in enumerate(self.operations) if one.outcome is Outcome.FAIL}
-        self.pending = {number for number, one in enumerate(self.operations) if one.outcome is Outcome.INFO}
-        """Those of which nobody saw yet that they committed."""
+
+    def _not_ok(self, number: int, operation: Operation) -> int | None:
+        """Note how a transaction ended; when it did, if anybody saw that."""
+        if operation.outcome is Outcome.FAIL:
+            self.aborted.add(number)
+            return operation.completed
+        self.pending.add(number)
+        return None
+
+    @abstractmethod
+    def why(self, source: int, target: int, kind: int) -> str:
+        """Why there is an edge between two transactions, in words."""
 
     def committed(self, number: int) -> bool:
         """True if the transaction is known to have committed."""
