@@ -11,7 +11,9 @@ are looked at one by one only in the longest.  From this order come the edges (K
 An append that committed and that nobody read comes after all that were: the longest read would show it otherwise.  So the writer of
 the last element precedes it, and who read the whole list did not see it.
 
-A read after an append of the same transaction shows that append at its end; what stands before is what it read of others.
+A read after an append of the same transaction shows that append at its end; what stands before is what it read of others.  The order
+that such a read shows is not used, since a database may well keep appends to itself until the commit and add them wherever the
+list then ends: nothing weaker than snapshot isolation promises more.
 Where reads contradict each other, or an element occurs twice, only the common beginning orders anything.
 
 Cost: linear in the micro-operations and, with a very small constant, in the elements read.
@@ -37,7 +39,7 @@ List = tuple[Value, ...]
 class Log:
     """All that is known of one key."""
 
-    __slots__ = ("appended", "appenders", "cut", "intermediate", "latest", "order", "own", "readers", "row", "updates", "values")
+    __slots__ = ("appended", "appenders", "cut", "intermediate", "latest", "order", "readers", "row", "updates", "values")
 
     def __init__(self) -> None:
         self.latest = -1  # the last transaction that touched it
@@ -45,7 +47,6 @@ class Log:
         self.appended = 0
         self.readers: list[int] = []
         self.values: list[List] = []  # what they read, without what they appended themselves before
-        self.own: list[List] = []  # reads with the reader's own appends at the end
         self.updates: list[tuple[int, List]] = []  # who appended after reading, and what was read
         self.intermediate: set[Value] = set()
         self.order: List = ()
@@ -159,8 +160,9 @@ class Lists(Transactions):
             read: List = value or ()
             outer = read[: len(read) - len(own)]
             if known is None and own and read == outer + own:
-                log.own.append(read)
                 self._record(log, number, outer)
+                if any(item in outer for item in own):
+                    self.note("duplicate-elements", [number], f"{self.name(number)} read its own append twice in {render(key)}, as {shown(read)}")
             elif (known is None and own) or (known is not None and read != known):
                 expected = f"{shown(known)}" if known is not None else f"a list that ends with {shown(own)}"
                 told = f"{self.name(number)} read {render(key)} as {shown(read)} where its own micro-operations before made it {expected}"
@@ -185,9 +187,6 @@ class Lists(Transactions):
     def _put_in_order(self, key: Value, log: Log) -> None:
         """Find the order of a key's elements, how much of it is certain, and what is wrong with what was read."""
         longest = max(log.values, key=len, default=())
-        mine = max(log.own, key=len, default=())
-        if len(mine) > len(longest) and mine[: len(longest)] == longest:
-            longest = mine
         log.order = longest
         log.cut = len(longest)
         log.row = [*map(log.appenders.get, longest)]
@@ -255,9 +254,7 @@ class Lists(Transactions):
     def _first_reader(self, log: Log, value: List) -> int:
         """The first transaction whose read begins with these elements."""
         pairs = zip(log.readers, log.values, strict=True)
-        found = next((number for number, read in pairs if read[: len(value)] == value), None)
-        # Else it is a read that ends with what its reader appended.
-        return log.appenders[value[-1]] if found is None else found
+        return next(number for number, read in pairs if read[: len(value)] == value)
 
     def _find_lost_updates(self, key: Value, log: Log) -> None:
         first: dict[List, int] = {}

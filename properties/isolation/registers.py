@@ -296,7 +296,7 @@ class Registers(Transactions):
                 for reader, value in log.reads:
                     if reader == target and log.writers.get(value) == source:
                         yield f"{other} read {render(key)} as {render(value)}, which {one} had written"
-            elif kind == WW and target in log.finals and (log.finals.get(source), new) in log.after:
+            elif kind == WW and source in log.finals and (log.finals[source], new) in log.after:
                 yield f"{other} wrote {render(new)} to {render(key)} after {one} wrote {render(log.finals[source])}"
             elif kind == RW:
                 for reader, value in log.reads:
