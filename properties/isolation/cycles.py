@@ -26,7 +26,7 @@ of all.  Cost: linear in the suspects and their edges, but for G-single, which t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import eq
 from typing import NamedTuple, TypeAlias
@@ -54,7 +54,7 @@ ALLOWED = {
     "G1c": frozenset({WW, WR, PROCESS}),
     "G2-item": frozenset({WW, WR, RW, FREE, PROCESS}),
 }
-NEEDED = {"G0": WW, "G1c": WR, "G-nonadjacent": RW, "G2-item": RW}
+NEEDED = {"G0": WW, "G1c": WR, "G-single": RW, "G-nonadjacent": RW, "G2-item": RW}
 
 
 class Layered(NamedTuple):
@@ -86,7 +86,7 @@ class Search:
     """The part of a graph that has cycles, and the searches in it."""
 
     def __init__(self, dependencies: Dependencies, processes: list[str]) -> None:
-        self.nodes = dependencies.suspects()
+        self.nodes = dependencies.suspects(processes)
         places = {node: place for place, node in enumerate(self.nodes)}
         self.invoked = [dependencies.invoked[node] for node in self.nodes]
         self.completed = [dependencies.completed[node] for node in self.nodes]
@@ -114,25 +114,12 @@ class Search:
         """
         edges = self.with_processes if suffix == "-process" else self.edges
         if suffix == "-realtime":
-            found = self._in_real_time(self._layered(kind, edges), kind)
+            found = self._in_real_time(_layered(kind, edges, PATHS), kind)
         elif kind == "G-single":
             found = self._single(edges)
         else:
-            found = self._around(self._layered(kind, edges), PROCESS if suffix else NEEDED[kind])
+            found = self._around(_layered(kind, edges, ROUND), NEEDED[kind])
         return tuple((self.nodes[source], self.nodes[target], name) for source, target, name in found) if found else None
-
-    def _layered(self, kind: str, edges: Successors) -> Layered:
-        """The edges that a cycle of this kind may have, with what must be remembered on the way."""
-        if kind in ALLOWED:
-            allowed = ALLOWED[kind]
-            return Layered(1, [[edge for edge in row if edge & KIND in allowed] for row in edges])
-        step = _once if kind == "G-single" else _never_twice_running
-        rows: Successors = []
-        for row in edges:
-            for memory in (0, 1):
-                steps = ((edge, step(memory, edge & KIND)) for edge in row)
-                rows.append([(2 * (edge >> SHIFT) + after) << SHIFT | edge & KIND for edge, after in steps if after is not None])
-        return Layered(2, rows)
 
     def _around(self, layered: Layered, needed: int) -> list[Edge] | None:
         """A cycle that has an edge of the kind that is needed."""
@@ -181,7 +168,7 @@ class Search:
         spent = 0
         for state, bound in enumerate(latest):
             ended = self.completed[state // width]
-            if bound <= ended or (kind == "G-single" and state % width == 0):
+            if bound <= ended or (NEEDED[kind] == RW and state % width == 0):
                 continue
             if best is not None and (spent > EFFORT or len(best) == 2):
                 break
@@ -199,16 +186,48 @@ class Search:
         return lambda state: state % width == 0 and self.invoked[state // width] > ended
 
 
+def _layered(kind: str, edges: Successors, rules: Mapping[str, Rule]) -> Layered:
+    """The edges that a cycle of this kind may have, with what must be remembered on the way."""
+    if kind not in rules:
+        return Layered(1, [[edge for edge in row if edge & KIND in ALLOWED[kind]] for row in edges])
+    width, after = rules[kind]
+    rows: Successors = []
+    for row in edges:
+        for memory in range(width):
+            steps = ((edge, after(memory, edge & KIND)) for edge in row)
+            rows.append([(width * (edge >> SHIFT) + then) << SHIFT | edge & KIND for edge, then in steps if then is not None])
+    return Layered(width, rows)
+
+
 def _once(memory: int, kind: int) -> int | None:
-    """At most one `rw` edge."""
+    """Remembers whether there was an `rw` edge, and allows one only."""
     return memory if kind != RW else 1 if memory == 0 else None
 
 
-def _never_twice_running(memory: int, kind: int) -> int | None:
-    """Whether the last edge was `rw`; a junction belongs to the edge that leads into it."""
+def _some(memory: int, kind: int) -> int | None:
+    """Remembers whether there was an `rw` edge."""
+    return 1 if kind == RW else memory
+
+
+def _apart(memory: int, kind: int) -> int | None:
+    """Remembers whether the last edge was `rw`, and allows none after it; a junction belongs to the edge that leads into it."""
     if kind == RW:
-        return 1 if memory == 0 else None
+        return None if memory == 1 else 1
     return memory if kind == FREE else 0
+
+
+def _some_apart(memory: int, kind: int) -> int | None:
+    """The same, and 2 instead of 0 once there was one."""
+    then = _apart(memory, kind)
+    return 2 if memory and then == 0 else then
+
+
+Rule: TypeAlias = tuple[int, Callable[[int, int], int | None]]
+"""How many things there are to remember, 0 in the beginning, and how an edge changes what is; None: it is not allowed."""
+
+ROUND: Mapping[str, Rule] = {"G-nonadjacent": (2, _apart)}
+
+PATHS: Mapping[str, Rule] = {"G-single": (2, _once), "G-nonadjacent": (3, _some_apart), "G2-item": (2, _some)}
 
 
 def _homes(successors: Successors) -> list[int]:

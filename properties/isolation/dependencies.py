@@ -9,7 +9,8 @@ dependencies from A to B such that A was invoked before B completed, then going 
 So there is a cycle with real-time edges if and only if some path of dependencies leads from A to a B that had completed before A was
 invoked.  One topological pass that carries along the latest invocation among all ancestors finds it.  The dependencies
 of the smaller cycle are part of the larger, so that nothing is lost for telling the kinds of cycles apart either.  A
-process's order is part of real time, and only matters once something was found.
+process's order is part of real time, and only matters once something was found; it is no interval order, so there a cycle may need
+several of its edges.
 
 Where many readers of a version meet many possible next writers, a **junction** stands between them, so that edges stay linear in the
 number of micro-operations: into it leads an `rw` edge, out of it one that counts for nothing.
@@ -113,9 +114,19 @@ class Dependencies:
                     ready.append(target)
         return len(ready) == len(successors)
 
-    def suspects(self) -> list[int]:
-        """Every node that lies on some cycle, in order.  Cost: linear, but several times that of `consistent`."""
+    def suspects(self, processes: Sequence[str]) -> list[int]:
+        """Every node that a cycle may need, in order; `processes` says whose each transaction is.
+
+        Those are the nodes on cycles of dependencies and the order of processes, which may need several edges of the latter,
+        and on paths from a transaction to one that had completed before it was invoked.  Cost: linear, but several times that
+        of `consistent`.
+        """
         plain = [[edge >> SHIFT for edge in edges] for edges in self.successors]
+        last: dict[str, int] = {}
+        for node, process in enumerate(processes):
+            if process in last:
+                plain[last[process]].append(node)
+            last[process] = node
         components = strong_components(plain)
         latest = self.invoked.copy()  # the latest invocation among all from which a path leads here
         for component in reversed(components):

@@ -70,8 +70,11 @@ class Lists(Transactions):
             if log.appended != len(log.appenders):
                 raise self.ambiguous(key, [*self._appends(key)])
         # All orders before the first edge: they say which transactions without a known outcome committed.
-        for key, log in self.logs.items():
-            self._put_in_order(key, log)
+        try:
+            for key, log in self.logs.items():
+                self._put_in_order(key, log)
+        except TypeError as error:
+            raise self.unhashable() or error from None
         for key, log in self.logs.items():
             self._link(key, log)
             if log.updates:
@@ -162,7 +165,8 @@ class Lists(Transactions):
             if known is None and own and read == outer + own:
                 self._record(log, number, outer)
                 if any(item in outer for item in own):
-                    self.note("duplicate-elements", [number], f"{self.name(number)} read its own append twice in {render(key)}, as {shown(read)}")
+                    told = f"{self.name(number)} read {render(key)} as {shown(read)}, with its own append more than once"
+                    self.note("duplicate-elements", [number], told)
             elif (known is None and own) or (known is not None and read != known):
                 expected = f"{shown(known)}" if known is not None else f"a list that ends with {shown(own)}"
                 told = f"{self.name(number)} read {render(key)} as {shown(read)} where its own micro-operations before made it {expected}"

@@ -9,6 +9,7 @@ from ..history import Complete, Event, Invoke, Operation, operation_of
 from ..specification import SpecificationError, UnknownFunctionError
 from ..verdict import Evidence, Status, Verdict
 from .analysis import WORKLOADS, Analysis, analyse
+from .anomalies import Anomaly
 from .levels import LEVELS, ruled_out
 
 __all__ = ["Isolation"]
@@ -86,20 +87,22 @@ class Isolation:
         lines = [*decisive.lines]
         if decisive.steps:
             lines.append(f"So each comes before the next, and T{decisive.operations[0]} before itself: {decisive.kind}.")
-        others = [f"{kind} ({count})" if count > 1 else kind for kind, count in analysis.counts if (kind, count) != (decisive.kind, 1)]
-        if others:
-            lines.append(f"Found in all: {', '.join([decisive.kind, *others] if decisive.kind not in ' '.join(others) else others)}.")
+        found = [f"{kind} ({count} times)" if count > 1 else kind for kind, count in analysis.counts]
+        if found != [decisive.kind]:
+            lines.append(f"Found in all: {', '.join(found)}.")
         lines.append(f"Ruled out: {', '.join(analysis.ruled_out)}.")
         lines.append(f"Still standing: {', '.join(analysis.standing) or 'nothing'}.")
         evidence = Evidence(decisive.kind, tuple(lines), decisive.operations)
-        reason = f"{decisive.kind}, which {self.level} forbids: {_summary(decisive.lines, len(decisive.steps))}"
+        reason = f"{decisive.kind}, which {self.level} forbids: {_summary(decisive)}"
         return Verdict(self.name, Status.INVALID, reason, evidence)
 
 
-def _summary(lines: tuple[str, ...], steps: int) -> str:
-    if not steps:
-        return lines[0]
-    return f"{steps} transactions each come before the next, in a circle"
+def _summary(anomaly: Anomaly) -> str:
+    if not anomaly.steps:
+        return anomaly.lines[0]
+    if len(anomaly.steps) == 2:
+        return "; ".join(step.why for step in anomaly.steps)
+    return f"{', '.join(f'T{step.before}' for step in anomaly.steps)} would each have to come before the next, in a circle"
 
 
 class IsolationMonitor:

@@ -101,6 +101,15 @@ class Transactions(ABC):
         """The error for a transaction that cannot be understood: which, and what is wrong with it."""
         return SpecificationError(f"{self.workload}: operation {operation.id} of {operation.process}: {self._fault(operation)}")
 
+    def unhashable(self) -> SpecificationError | None:
+        """The error for the first transaction that holds something mutable; None if none does."""
+        for operation in self.operations:
+            try:
+                hash((operation.argument, operation.result))
+            except TypeError:
+                return self.malformed(operation)
+        return None
+
     def _fault(self, operation: Operation) -> str:
         asked, told = operation.argument, operation.result
         if not isinstance(asked, tuple):

@@ -115,7 +115,9 @@ class Database:
             self.past.append(dict(self.state))
 
 
-def random_history(source: random.Random, workload: str, kind: str, size: int, *, keys: str = "xy", unknown: float = 0.1) -> list[Operation]:
+def random_history(
+    source: random.Random, workload: str, kind: str, size: int, *, keys: str = "xy", unknown: float = 0.1
+) -> list[Operation]:
     """Transactions of three clients in a database of some kind.  Some abort, of some nobody knows how they ended."""
     write = "append" if workload == "list-append" else "w"
     database = Database(kind, workload, source)
@@ -169,13 +171,16 @@ class Rules(NamedTuple):
         return self.real_time or (self.processes and one.process == other.process)
 
 
+State = tuple[tuple[str, Any], ...]
+
+
 def serializable(operations: Sequence[Operation], rules: Rules) -> bool:
     """True if the transactions that committed, and some of unknown outcome, can have run one after another in some order."""
     judged = [one for one in operations if one.outcome is not Outcome.FAIL]
     first = [[place for place, other in enumerate(judged) if rules.before(other, one)] for one in judged]
 
     @cache
-    def possible(done: frozenset[int], state: tuple[tuple[str, Any], ...]) -> bool:
+    def possible(done: frozenset[int], state: State) -> bool:
         if all(place in done for place, one in enumerate(judged) if one.ok):
             return True
         for place, one in enumerate(judged):
@@ -198,7 +203,7 @@ def snapshot_isolated(operations: Sequence[Operation], rules: Rules) -> bool:
     writes = [frozenset(key for function, key, _value in _micro(one) if function != "r") for one in judged]
 
     @cache
-    def possible(begun: frozenset[int], done: frozenset[int], blocked: frozenset[tuple[int, str]], state: tuple[tuple[str, Any], ...]) -> bool:
+    def possible(begun: frozenset[int], done: frozenset[int], blocked: frozenset[tuple[int, str]], state: State) -> bool:
         if all(place in done for place, one in enumerate(judged) if one.ok):
             return True
         for place, one in enumerate(judged):
@@ -253,5 +258,5 @@ def _applied(one: Operation, state: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def _frozen(state: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+def _frozen(state: dict[str, Any]) -> State:
     return tuple(sorted(state.items()))
