@@ -69,7 +69,8 @@ def analyse(
         return Analysis(len(operations), ambiguous=str(error))
     if not history.dependencies.consistent():
         for kind, cycle in cycles(history.dependencies, (operation.process for operation in history.operations)):
-            history.findings.add(_told(history, kind, cycle))
+            if history.findings.wants(kind):
+                history.findings.keep(_told(history, kind, cycle))
     counts = history.findings.counts
     anomalies = history.findings.anomalies()
     kinds = dict.fromkeys(anomaly.kind for anomaly in anomalies)

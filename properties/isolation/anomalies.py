@@ -50,16 +50,14 @@ class Findings:
         self.counts: dict[str, int] = {}
         self._kept: dict[str, list[Anomaly]] = {}
 
-    def add(self, anomaly: Anomaly) -> None:
-        """Take one more."""
-        self.counts[anomaly.kind] = self.counts.get(anomaly.kind, 0) + 1
-        kept = self._kept.setdefault(anomaly.kind, [])
-        if len(kept) < EXAMPLES:
-            kept.append(anomaly)
+    def wants(self, kind: str) -> bool:
+        """Count one more of a kind; True if it should be told in full."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        return self.counts[kind] <= EXAMPLES
 
-    def note(self, kind: str, operations: Iterable[int], *lines: str) -> None:
-        """Take one that is no cycle."""
-        self.add(Anomaly(kind, lines, tuple(dict.fromkeys(operations))))
+    def keep(self, anomaly: Anomaly) -> None:
+        """Take one that was wanted."""
+        self._kept.setdefault(anomaly.kind, []).append(anomaly)
 
     def anomalies(self) -> tuple[Anomaly, ...]:
         """Those that were kept, the gravest first."""

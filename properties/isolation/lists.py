@@ -156,7 +156,7 @@ class Lists(Transactions):
                 elif reads:
                     log.updates.append((number, reads[0]))
                 if any(value in read for read in reads):
-                    self.note("future-read", [number], f"{self.name(number)} read {render(value)} in {render(key)} before it appended it")
+                    self.note("future-read", [number], "{0} read {item} in {key} before it appended it", item=value, key=key)
                 own += (value,)
                 known = None if known is None else (*known, value)
                 continue
@@ -165,12 +165,12 @@ class Lists(Transactions):
             if known is None and own and read == outer + own:
                 self._record(log, number, outer)
                 if any(item in outer for item in own):
-                    told = f"{self.name(number)} read {render(key)} as {shown(read)}, with its own append more than once"
-                    self.note("duplicate-elements", [number], told)
+                    told = "{0} read {key} as {read}, with its own append more than once"
+                    self.note("duplicate-elements", [number], told, key=key, read=read)
             elif (known is None and own) or (known is not None and read != known):
-                expected = f"{shown(known)}" if known is not None else f"a list that ends with {shown(own)}"
-                told = f"{self.name(number)} read {render(key)} as {shown(read)} where its own micro-operations before made it {expected}"
-                self.note("internal", [number], told)
+                told = "{0} read {key} as {read} where its own micro-operations before made it "
+                told += "a list that ends with {expected}" if known is None else "{expected}"
+                self.note("internal", [number], told, key=key, read=read, expected=own if known is None else known)
                 if not any(item in read for item in own):
                     self._record(log, number, read)
             known = read
@@ -199,17 +199,16 @@ class Lists(Transactions):
             self._note_conflicts(key, log, wrong)
         if len(set(longest)) != len(longest):
             log.cut = min(log.cut, _common(longest, tuple(dict.fromkeys(longest))))
-            self._note_duplicates(key, log, longest)
-        strange = None in log.row or not self.aborted.isdisjoint(log.row)
-        if strange:
-            self._note_strangers(key, log, longest, log.row)
+            self._note_duplicates(key, self._first_reader(log, longest), longest)
+        if None in log.row or not self.aborted.isdisjoint(log.row):
+            self._note_strangers(key, self._first_reader(log, longest), longest, log.row)
         for place in wrong:
-            value = log.values[place]
+            value, reader = log.values[place], log.readers[place]
             row = [*map(log.appenders.get, value)]
             if len(set(value)) != len(value):
-                self._note_duplicates(key, log, value)
+                self._note_duplicates(key, reader, value)
             if None in row or not self.aborted.isdisjoint(row):
-                self._note_strangers(key, log, value, row)
+                self._note_strangers(key, reader, value, row)
             self.pending.difference_update(number for number in row if number is not None)
         if self.pending:
             self.pending.difference_update(number for number in log.row if number is not None)
@@ -217,56 +216,52 @@ class Lists(Transactions):
             self._note_intermediate_reads(key, log)
 
     def _note_conflicts(self, key: Value, log: Log, wrong: list[int]) -> None:
-        witness = next((number for number, value in zip(log.readers, log.values, strict=True) if value == log.order), None)
+        witness = self._first_reader(log, log.order)
         for place in wrong:
             value, reader = log.values[place], log.readers[place]
-            log.cut = min(log.cut, _common(value, log.order))
+            common = _common(value, log.order)
+            log.cut = min(log.cut, common)
             if len(set(value)) == len(value):
-                other = reader if witness is None else witness
-                told = f"{self.name(other)} read {render(key)} as {render(log.order)}"
-                told += f" and {self.name(reader)} as {render(value)}: neither list is the beginning of the other"
-                self.note("incompatible-order", [other, reader], told)
+                told = "{0} read a list {key} that begins with {one} and {1} one that begins with {other}: they contradict each other"
+                one, other = log.order[: common + 1], value[: common + 1]
+                self.note("incompatible-order", [witness, reader], told, key=key, one=one, other=other)
 
-    def _note_duplicates(self, key: Value, log: Log, value: List) -> None:
-        reader = self._first_reader(log, value)
-        twice = next(item for place, item in enumerate(value) if item in value[:place])
-        told = f"{self.name(reader)} read {render(key)} as {render(value)}, in which {render(twice)} occurs more than once"
-        self.note("duplicate-elements", [reader], told)
+    def _note_duplicates(self, key: Value, reader: int, value: List) -> None:
+        twice = _common(value, tuple(dict.fromkeys(value)))
+        told = "{0} read a list {key} that begins with {read}, in which {item} occurs more than once"
+        self.note("duplicate-elements", [reader], told, key=key, read=value[: twice + 1], item=value[twice])
 
-    def _note_strangers(self, key: Value, log: Log, value: List, row: list[int | None]) -> None:
+    def _note_strangers(self, key: Value, reader: int, value: List, row: list[int | None]) -> None:
         """Elements that nobody appended, or whose append was aborted."""
+        last = max((place for place, writer in enumerate(row) if writer is not None and writer not in self.aborted), default=-1)
         for place, (item, writer) in enumerate(zip(value, row, strict=True)):
-            reader = self._first_reader(log, value[: place + 1])
-            seen = f"{self.name(reader)} read {render(key)} as {shown(value[: place + 1])}"
             if writer is None:
-                self.note("garbage-read", [reader], f"{seen}, but nobody ever appended {render(item)}")
+                told = "{0} read {key} as {read}, but nobody ever appended {item}"
+                self.note("garbage-read", [reader], told, key=key, read=value[: place + 1], item=item)
             elif writer in self.aborted:
-                self.note("G1a", [writer, reader], f"{seen}, but {self.name(writer)}, which appended {render(item)}, failed")
-                later = next((one for one in row[place + 1 :] if one is not None and one not in self.aborted), None)
-                if later is not None:
-                    told = f"{self.name(later)} appended to {render(key)} after {render(item)}"
-                    self.note("dirty-update", [writer, later], f"{told}, which {self.name(writer)} appended, and that failed")
+                told = "{1} read {key} as {read}, but {0}, which appended {item}, failed"
+                self.note("G1a", [writer, reader], told, key=key, read=value[: place + 1], item=item)
+                if place < last:
+                    later = next(one for one in row[place + 1 :] if one is not None and one not in self.aborted)
+                    told = "{1} appended to {key} after {item}, which {0} appended, and that failed"
+                    self.note("dirty-update", [writer, later], told, key=key, item=item)
 
     def _note_intermediate_reads(self, key: Value, log: Log) -> None:
         for reader, value in zip(log.readers, log.values, strict=True):
             if value and value[-1] in log.intermediate and log.appenders[value[-1]] != reader:
-                writer = log.appenders[value[-1]]
-                told = f"{self.name(reader)} read {render(key)} as {shown(value)}"
-                told += f", but {self.name(writer)} appended more to it after {render(value[-1])}"
-                self.note("G1b", [writer, reader], told)
+                told = "{1} read {key} as {read}, but {0} appended more to it after {item}"
+                self.note("G1b", [log.appenders[value[-1]], reader], told, key=key, read=value, item=value[-1])
 
     def _first_reader(self, log: Log, value: List) -> int:
-        """The first transaction whose read begins with these elements."""
-        pairs = zip(log.readers, log.values, strict=True)
-        return next(number for number, read in pairs if read[: len(value)] == value)
+        return next(number for number, read in zip(log.readers, log.values, strict=True) if read == value)
 
     def _find_lost_updates(self, key: Value, log: Log) -> None:
         first: dict[List, int] = {}
         for number, value in log.updates:
             other = first.setdefault(value, number)
             if other != number:
-                told = f"{self.name(other)} and {self.name(number)} both read {render(key)} as {shown(value)}, and both appended to it"
-                self.note("lost-update", [other, number], told)
+                told = "{0} and {1} both read {key} as {read}, and both appended to it"
+                self.note("lost-update", [other, number], told, key=key, read=value)
 
     # -- edges ------------------------------------------------------------------------------------------
 

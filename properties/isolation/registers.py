@@ -155,11 +155,11 @@ class Registers(Transactions):
                 if reads and not written:
                     log.updates.append((number, reads[0]))
                 if value in reads:
-                    self.note("future-read", [number], f"{self.name(number)} read {render(value)} in {render(key)} before it wrote it")
+                    self.note("future-read", [number], "{0} read {key} as {read} before it wrote that", key=key, read=value)
                 written.append(value)
             elif known and value != known[0]:
-                told = f"{self.name(number)} read {render(key)} as {render(value)} where its own micro-operations before"
-                self.note("internal", [number], f"{told} made it {render(known[0])}")
+                told = "{0} read {key} as {read} where its own micro-operations before made it {expected}"
+                self.note("internal", [number], told, key=key, read=value, expected=known[0])
                 if value not in written:
                     log.reads.append((number, value))
             if function == READ:
@@ -183,28 +183,27 @@ class Registers(Transactions):
             writer = log.writers.get(value)
             if writer is None:
                 if value is not None:
-                    told = f"{self.name(reader)} read {render(key)} as {render(value)}, but nobody ever wrote that"
-                    self.note("garbage-read", [reader], told)
-                continue
-            seen = f"{self.name(reader)} read {render(key)} as {render(value)}"
-            if writer in self.aborted:
-                self.note("G1a", [writer, reader], f"{seen}, but {self.name(writer)}, which wrote that, failed")
+                    told = "{0} read {key} as {read}, but nobody ever wrote that"
+                    self.note("garbage-read", [reader], told, key=key, read=value)
+            elif writer in self.aborted:
+                told = "{1} read {key} as {read}, but {0}, which wrote that, failed"
+                self.note("G1a", [writer, reader], told, key=key, read=value)
                 if reader in updates:
-                    told = f"{self.name(reader)} wrote {render(key)} after it read {render(value)} there, "
-                    self.note("dirty-update", [writer, reader], f"{told}which {self.name(writer)} wrote, and that failed")
-                continue
-            self.pending.discard(writer)
-            if value in log.intermediate and writer != reader:
-                told = f"{seen}, but {self.name(writer)} wrote {render(log.finals[writer])} there after that"
-                self.note("G1b", [writer, reader], told)
+                    told = "{1} wrote {key} after it read {read} there, which {0} wrote, and that failed"
+                    self.note("dirty-update", [writer, reader], told, key=key, read=value)
+            else:
+                self.pending.discard(writer)
+                if value in log.intermediate and writer != reader:
+                    told = "{1} read {key} as {read}, but {0} wrote {final} there after that"
+                    self.note("G1b", [writer, reader], told, key=key, read=value, final=log.finals[writer])
 
     def _find_lost_updates(self, key: Value, log: Log) -> None:
         first: dict[Value, int] = {}
         for number, value in log.updates:
             other = first.setdefault(value, number)
             if other != number:
-                told = f"{self.name(other)} and {self.name(number)} both read {render(key)} as {render(value)}, and both wrote it"
-                self.note("lost-update", [other, number], told)
+                told = "{0} and {1} both read {key} as {read}, and both wrote it"
+                self.note("lost-update", [other, number], told, key=key, read=value)
 
     # -- the order of versions --------------------------------------------------------------------------
 
@@ -254,8 +253,8 @@ class Registers(Transactions):
             log.after.clear()
             names = [versions[place] for place in circle]
             writers = [log.writers[version] for version in names if version in log.writers]
-            told = f"the versions {', '.join(map(render, names))} of {render(key)} would each have to come before the others"
-            self.note("cyclic-versions", writers, f"{told}, if keys were as was assumed")
+            told = "the versions {circle} of {key} would each have to come before the others, if keys were as was assumed"
+            self.note("cyclic-versions", writers, told, circle=tuple(names), key=key)
 
     # -- edges ------------------------------------------------------------------------------------------
 

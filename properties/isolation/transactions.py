@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from ..history import HistoryError, Operation, Outcome, Value, render
 from ..specification import SpecificationError, UnknownFunctionError
-from .anomalies import Findings
+from .anomalies import Anomaly, Findings
 from .dependencies import NEVER, Dependencies
 
 __all__ = ["READ", "AmbiguityError", "Transactions", "shown", "told_of"]
@@ -79,11 +79,16 @@ class Transactions(ABC):
         """How sentences call a transaction: by the id of its operation."""
         return f"T{self.operations[number].id}"
 
-    def note(self, kind: str, numbers: Iterable[int], sentence: str) -> None:
-        """Put an anomaly that is no cycle down, with the transactions that it is about."""
-        numbers = [*dict.fromkeys(numbers)]
-        told = (told_of(self.operations[number]) for number in numbers)
-        self.findings.note(kind, (self.operations[number].id for number in numbers), sentence, *told)
+    def note(self, kind: str, numbers: Sequence[int], sentence: str, **values: Value) -> None:
+        """Put an anomaly that is no cycle down, with the transactions that it is about, the decisive one last.
+
+        `sentence` calls them `{0}`, `{1}`, and values by their names; it is only put together for those that are told in full.
+        """
+        if self.findings.wants(kind):
+            said = sentence.format(*map(self.name, numbers), **{name: shown(value) for name, value in values.items()})
+            involved = [self.operations[number] for number in dict.fromkeys(numbers)]
+            lines = (said, *map(told_of, involved))
+            self.findings.keep(Anomaly(kind, lines, tuple(operation.id for operation in involved)))
 
     def ambiguous(self, key: Value, writes: Sequence[tuple[Value, int]]) -> AmbiguityError:
         """The error for a key some of whose written values are not unique."""
