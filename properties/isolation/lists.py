@@ -102,28 +102,30 @@ class Lists(Transactions):
             return True
         logs = self.logs
         again: list[Value] = []
-        for (wanted, place, argument), (function, key, value) in zip(asked, told, strict=True):
-            if function != wanted or key != place:
-                return True
+        for one, part in zip(asked, told, strict=True):
+            function, key, value = part
             log = logs.get(key)
             if log is None:
                 log = logs[key] = Log()
-            if function == APPEND:
-                if value != argument:
-                    return True
-                log.appenders[value] = number
-                log.appended += 1
-            elif function != READ or not (value is None or value.__class__ is tuple):
-                return True
-            elif log.latest != number:
-                log.readers.append(number)
-                log.values.append(value or ())
-            if log.latest != number:
+            first = log.latest != number
+            if first:
                 log.latest = number
             elif key not in again:
                 again.append(key)
+            if function == APPEND:
+                if part != one:
+                    return True
+                log.appenders[value] = number
+                log.appended += 1
+                continue
+            wanted, place, _unknown = one
+            if wanted != function or place != key or function != READ or not (value is None or value.__class__ is tuple):
+                return True
+            if first:
+                log.readers.append(number)
+                log.values.append(value or ())
         for key in again:
-            self._look_inside(number, key, [(function, value) for function, place, value in told if place == key])
+            self._look_inside(number, key, told)
         return False
 
     def _collect_appends(self, number: int, operation: Operation) -> None:
@@ -143,19 +145,21 @@ class Lists(Transactions):
             elif function != READ or operation.outcome is Outcome.OK:
                 raise self.malformed(operation)
 
-    def _look_inside(self, number: int, key: Value, parts: list[tuple[str, Any]]) -> None:
+    def _look_inside(self, number: int, key: Value, told: Any) -> None:
         """Whether a transaction that touches a key several times agrees with itself, and what it read of others."""
         log = self.logs[key]
         known: List | None = None
         own: List = ()
         reads: list[List] = []
-        for function, value in parts:
+        for function, place, value in told:
+            if place != key:
+                continue
             if function == APPEND:
                 if own:
                     log.intermediate.add(own[-1])
                 elif reads:
                     log.updates.append((number, reads[0]))
-                if any(value in read for read in reads):
+                if reads and any(value in read for read in reads):
                     self.note("future-read", [number], "{0} read {item} in {key} before it appended it", item=value, key=key)
                 own += (value,)
                 known = None if known is None else (*known, value)
@@ -165,12 +169,12 @@ class Lists(Transactions):
             if known is None and own and read == outer + own:
                 self._record(log, number, outer)
                 if any(item in outer for item in own):
-                    told = "{0} read {key} as {read}, with its own append more than once"
-                    self.note("duplicate-elements", [number], told, key=key, read=read)
+                    what = "{0} read {key} as {read}, with its own append more than once"
+                    self.note("duplicate-elements", [number], what, key=key, read=read)
             elif (known is None and own) or (known is not None and read != known):
-                told = "{0} read {key} as {read} where its own micro-operations before made it "
-                told += "a list that ends with {expected}" if known is None else "{expected}"
-                self.note("internal", [number], told, key=key, read=read, expected=own if known is None else known)
+                what = "{0} read {key} as {read} where its own micro-operations before made it "
+                what += "a list that ends with {expected}" if known is None else "{expected}"
+                self.note("internal", [number], what, key=key, read=read, expected=own if known is None else known)
                 if not any(item in read for item in own):
                     self._record(log, number, read)
             known = read
