@@ -117,6 +117,16 @@ def test_a_long_run_is_stopped_on_the_way() -> None:
     assert fed < 60
 
 
+def test_a_value_that_is_written_later_is_not_held_against_a_run_on_the_way() -> None:
+    """Reading what is only written afterwards can be serializable; it goes against real time."""
+    early = [transaction(n, (("r", "x", (1,)),) if n == 0 else (("append", "z", n),), (2 * n, 2 * n + 1)) for n in range(40)]
+    history = [*early, transaction(90, (("append", "x", 1),), (200, 201))]
+    assert check(Isolation("serializable"), events(history)).status is Status.VALID
+    verdict = check(Isolation(), events(history))
+    assert verdict.evidence is not None
+    assert verdict.evidence.kind == "G1c-realtime"
+
+
 def test_other_operations_can_be_left_out() -> None:
     mixed = [*events(WRITE_SKEW), Invoke(10, 1, "c", 9, "ping"), Complete(11, 1.1, "c", 9, Outcome.OK)]
     with pytest.raises(SpecificationError, match=r'no operation .ping.; it has txn: let the property judge only those.*\{"txn"\}'):

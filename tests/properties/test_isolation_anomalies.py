@@ -21,6 +21,7 @@ def parts(workload: str, text: str) -> tuple[Any, ...]:
         if word[0] == "r":
             found.append(("r", word[1], digits if workload == "list-append" else digits[-1] if digits else None))
         else:
+            assert word[0] in "aw"
             found.append(("append" if workload == "list-append" else "w", word[1], digits[0]))
     return tuple(found)
 
@@ -248,3 +249,57 @@ def test_ruling_out_goes_upwards_only() -> None:
         out = ruled_out([kind])
         assert "strict-serializable" in out, kind
         assert all(level in out for level, weaker in LEVELS.items() if any(one in out for one in weaker)), kind
+
+
+# -- what must not be inferred ------------------------------------------------------------------------
+
+
+def test_of_lists_that_contradict_each_other_only_the_common_beginning_orders_anything() -> None:
+    history = together("list-append", "ax1 ay1", "ax2 ay2", "rx12", "rx21", "ry21")
+    assert kinds(analyse(history)) == {"incompatible-order"}
+    assert "strong-read-uncommitted" in analyse(history).standing
+    assert kinds(analyse(together("list-append", "ax1", "ax2", "rx121"))) == {"duplicate-elements"}
+
+
+def test_reads_of_ones_own_appends_order_nothing() -> None:
+    """A database that keeps appends to itself until the commit is read committed, whatever the transaction sees meanwhile."""
+    history = together("list-append", "ax1 ry rx21", "ax2 rz", "ax3", "rx231")
+    assert Isolation("read-committed").judge(history).status is Status.VALID
+    history = together("list-append", "ax1 rx1 rx21", "ax2", "ax3", "rx231")
+    assert kinds(analyse(history)) >= {"internal"}
+    assert Isolation("read-committed").judge(history).status is Status.VALID
+
+
+@pytest.mark.parametrize("workload", ["list-append", "rw-register"])
+def test_intermediate_writes_of_unknown_outcome_are_intermediate(workload: str) -> None:
+    crashed = transaction(0, parts(workload, "wx1 wx2"), (0, None))
+    seen = transaction(1, parts(workload, "rx1"), (1, 2))
+    assert "G1b" in kinds(analyse([crashed, seen], workload))
+
+
+def test_assumptions_that_do_not_hold_for_a_key_are_dropped_for_it() -> None:
+    writers = [transaction(number, parts("rw-register", f"wx{number}"), (number, 990 + number)) for number in (1, 2)]
+    readers = one_after_another("rw-register", "a:ry", "a:rx1", "b:rx2", "a:rx2", "b:rx1")
+    readers = [transaction(10 + one.id, one.result, (100 + one.invoked, 100 + one.invoked + 5), one.process) for one in readers]
+    assert kinds(analyse([*writers, *readers], "rw-register", sequential_keys=True)) == {"cyclic-versions"}
+
+
+def test_a_cycle_through_many_readers_and_writers_is_told_without_what_stands_between() -> None:
+    readers = ["rx ry1", *["rx"] * 9]
+    writers = ["ax1 ay1", *[f"ax{number}" for number in range(2, 10)]]
+    (anomaly,) = analyse(together("list-append", *readers, *writers)).anomalies
+    assert anomaly.kind == "G-single"
+    assert sorted((step.before, step.after, step.kind) for step in anomaly.steps) == [(0, 10, "rw"), (10, 0, "wr")]
+    assert "T0 read 'x' as (), without 1, which T10 appended after that" in " ".join(anomaly.lines)
+
+
+def test_the_evidence_is_of_what_the_level_forbids() -> None:
+    history = [
+        transaction(0, parts("list-append", "ax1 ry"), (0, 1)),
+        transaction(1, parts("list-append", "ay1 rx"), (2, 3)),
+    ]
+    assert kinds(analyse(history)) == {"G2-item", "G-single-realtime"}
+    for level, kind in (("serializable", "G2-item"), ("strong-snapshot-isolation", "G-single-realtime")):
+        evidence = Isolation(level).judge(history).evidence
+        assert evidence is not None
+        assert evidence.kind == kind

@@ -152,3 +152,13 @@ def test_strong_components_are_those_of_networkx_in_topological_order(density: f
         assert sorted(map(sorted, found)) == sorted(map(sorted, nx.strongly_connected_components(graph)))
         home = {node: number for number, component in enumerate(found) for node in component}
         assert all(home[one] >= home[other] for one, other in graph.edges)
+
+
+def test_a_cycle_may_need_several_edges_of_processes() -> None:
+    """Of real time one edge is always enough, of processes not: two of these five lie on no cycle with a single one."""
+    dependencies = Dependencies([2, 3, 4, 7, 11], [9, 5, 6, 8, 12])
+    for source, target, kind in ((1, 2, WR), (3, 0, RW), (4, 1, RW)):
+        dependencies.add(source, target, kind)
+    found = dict(cycles(dependencies, ["a", "d", "b", "b", "a"]))
+    assert [*found] == ["G-nonadjacent-process", "G-single-realtime"]
+    assert [kind for _source, _target, kind in found["G-nonadjacent-process"]].count(PROCESS) == 2
