@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from .properties.history import History
 from .properties.independent import split_by_key
+from .properties.isolation import LEVELS, WORKLOADS, Isolation
 from .properties.ledger import IssuanceLedger
 from .properties.linearizability import Linearizable
 from .properties.readers import ReadError, read_history
@@ -18,7 +20,7 @@ from .properties.specification import Specification, SpecificationError, Unknown
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
 
-__all__ = ["MODELS", "ReadError", "UnknownModelError", "check_file"]
+__all__ = ["ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "UnknownModelError", "check_file", "models"]
 
 MODELS: dict[str, Specification] = {
     "register": Register(),
@@ -30,32 +32,52 @@ MODELS: dict[str, Specification] = {
 }
 """Sequential specifications by the name that `--model` takes."""
 
+ISOLATION = "strict-serializable"
+"""The level of isolation that transactions are held to if nobody names one."""
+
 
 class UnknownModelError(ValueError):
-    """There is no model of this name; says which ones there are."""
+    """There is no model, or no level of isolation, of this name; says which ones there are."""
 
 
-def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0) -> Verdict:
+def models() -> dict[str, str]:
+    """Everything that `--model` takes, with what it is in one sentence."""
+    described = {name: (type(model).__doc__ or "").strip().splitlines()[0] for name, model in MODELS.items()}
+    return {**described, **WORKLOADS}
+
+
+def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None) -> Verdict:
     """Decide whether the history in a file is linearizable for a model, in at most about `timeout` seconds (None: no limit).
 
     A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.
+    Transactions (`list-append`, `rw-register`) are held to a level of isolation instead, by default `ISOLATION`; that
+    takes time in proportion to their number, so the limit does not count.
 
     Raises:
-        UnknownModelError: there is no such model.
+        UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given.
         ReadError: the file cannot be read as a history, or it has operations that the model does not know.
     """
-    if model_name not in MODELS:
-        raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(MODELS)}")
-    specification = MODELS[model_name]
+    if model_name not in models():
+        raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(models())}")
+    if isolation is not None and isolation not in LEVELS:
+        raise UnknownModelError(f"there is no level of isolation {isolation!r}: choose one of {', '.join(LEVELS)}")
+    if isolation is not None and model_name not in WORKLOADS:
+        what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
+        raise UnknownModelError(f"{what}, and {model_name} is none of them")
     history = read_history(path)
+    try:
+        if model_name in WORKLOADS:
+            return Isolation(isolation or ISOLATION, model_name).judge(history.operations)
+        return _linearizable(MODELS[model_name], history, timeout)
+    except UnknownFunctionError as error:
+        raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
+    except SpecificationError as error:
+        raise ReadError(str(error), str(path)) from None
+
+
+def _linearizable(specification: Specification, history: History, timeout: float | None) -> Verdict:
     if isinstance(specification, Register | CasRegister):
         specification = split_by_key(specification, history.operations)
     ends = None if timeout is None else time.monotonic() + timeout
-    try:
-        return Linearizable(specification, budget=None).judge(
-            history.operations, None if ends is None else lambda: time.monotonic() > ends
-        )
-    except UnknownFunctionError as error:
-        raise ReadError(f"{error}: is it a history of another model ({', '.join(MODELS)})?", str(path)) from None
-    except SpecificationError as error:
-        raise ReadError(str(error), str(path)) from None
+    expired = None if ends is None else lambda: time.monotonic() > ends
+    return Linearizable(specification, budget=None).judge(history.operations, expired)

@@ -11,6 +11,7 @@ __path__[:] = map(os.path.realpath, __path__)
 
 from .common import Converges, NoCrash, NoDuplicates  # noqa: E402  # after the assertion
 from .history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Operation, Outcome, Value  # noqa: E402
+from .isolation import Isolation  # noqa: E402
 from .ledger import IssuanceLedger  # noqa: E402
 from .linearizability import Linearizable  # noqa: E402
 from .recovery import Durable, Progress, Terminal  # noqa: E402
@@ -32,6 +33,7 @@ __all__ = [
     "HistoryError",
     "Incident",
     "Invoke",
+    "Isolation",
     "IssuanceLedger",
     "KeyValue",
     "Linearizable",

@@ -104,7 +104,8 @@ def _shrink(command: argparse.ArgumentParser) -> None:
 
 def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a recorded history")
-    command.add_argument("--model", metavar="NAME", help="the sequential specification (see --list)")
+    command.add_argument("--model", metavar="NAME", help="the sequential specification, or kind of transactions (see --list)")
+    command.add_argument("--isolation", metavar="LEVEL", help="of transactions, for example serializable (default strict-serializable)")
     command.add_argument("--list", action="store_true", help="list the models")
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")

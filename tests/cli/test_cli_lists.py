@@ -48,10 +48,33 @@ def test_a_deadline_that_is_too_short_gives_unknown_and_exit_code_2(killpoint: K
     assert "is undecided" in ended.out
 
 
+WRITE_SKEW = """\
+{:process 0, :type :invoke, :f :txn, :value [[:append :x 1] [:r :y nil]]}
+{:process 1, :type :invoke, :f :txn, :value [[:append :y 1] [:r :x nil]]}
+{:process 0, :type :ok, :f :txn, :value [[:append :x 1] [:r :y nil]]}
+{:process 1, :type :ok, :f :txn, :value [[:append :y 1] [:r :x nil]]}
+"""
+
+
+def test_transactions_are_judged_by_a_level_of_isolation(killpoint: Killpoint) -> None:
+    Path("h.edn").write_text(WRITE_SKEW)
+    ended = killpoint("check", "h.edn", "--model", "list-append")
+    assert ended.code == 1
+    assert ended.out.startswith("Isolation(strict-serializable, list-append) fails: G2-item, which strict-serializable forbids")
+    assert "Still standing: strong-snapshot-isolation." in ended.out
+    ended = killpoint("check", "h.edn", "--model", "list-append", "--isolation", "snapshot-isolation")
+    assert (ended.code, "holds" in ended.out) == (0, True)
+    Path("h.edn").write_text(WRITE_SKEW.replace(":append :y", ":append :x"))
+    ended = killpoint("check", "h.edn", "--model", "list-append", "--json")
+    assert (ended.code, ended.document["status"]) == (2, "unknown")
+    ended = killpoint("check", "h.edn", "--model", "list-append", "--isolation", "perfect")
+    assert (ended.code, "there is no level of isolation 'perfect': choose one of strict-serializable" in ended.err) == (3, True)
+
+
 def test_models_are_listed(killpoint: Killpoint) -> None:
     ended = killpoint("check", "--list")
     assert ended.code == 0
-    assert {"register", "cas-register", "kv"} <= {line.split()[0] for line in ended.out.splitlines()}
+    assert {"register", "cas-register", "kv", "list-append", "rw-register"} <= {line.split()[0] for line in ended.out.splitlines()}
     assert set(killpoint("check", "--list", "--json").document) == {line.split()[0] for line in ended.out.splitlines()}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from killpoint.checking import MODELS, UnknownModelError, check_file
+from killpoint.checking import UnknownModelError, check_file, models
 from killpoint.properties import Complete, History, HistoryError, Incident, Invoke, Observe, Outcome, Status
 from killpoint.properties.readers import ReadError, encode_history, read_history, write_history
 from killpoint.properties.readers.files import decode
@@ -219,7 +219,7 @@ def test_checking_a_file(tmp_path: Path) -> None:
     assert verdict.evidence.kind == "cannot-be-placed"
     with pytest.raises(ReadError, match="no operation 'cas'; it has read and write: is it a history of another model"):
         check_file(path, "register")
-    with pytest.raises(UnknownModelError, match=", ".join(MODELS)):
+    with pytest.raises(UnknownModelError, match=", ".join(models())):
         check_file(path, "queue")
 
 
@@ -240,8 +240,40 @@ def test_models_turn_down_what_they_do_not_know(tmp_path: Path) -> None:
     """Every model, given another's operations or arguments of another shape, says so in one sentence."""
     path = tmp_path / "h.edn"
     wrong = [("frobnicate", "1"), ("cas", "1"), ("append", "[0 1]"), ("txn", "[[:x]]"), ("issue", "1"), ("txn", "7")]
-    for model in MODELS:
+    for model in models():
         for function, value in wrong:
             path.write_text("".join(f"{{:process 0 :type {kind} :f :{function} :value {value}}}" for kind in (":invoke", ":ok")))
             with pytest.raises(ReadError, match=r"h\.edn: "):
                 check_file(path, model)
+
+
+TRANSACTIONS = b"""
+{:process 0, :type :invoke, :f :txn, :value [[:append :x 1] [:r :y nil]]}
+{:process 1, :type :invoke, :f :txn, :value [[:append :y 1] [:r :x nil]]}
+{:process 0, :type :ok, :f :txn, :value [[:append :x 1] [:r :y nil]]}
+{:process 1, :type :ok, :f :txn, :value [[:append :y 1] [:r :x []]]}
+{:process 2, :type :invoke, :f :txn, :value [[:append :x 2]]}
+{:process 2, :type :fail, :f :txn, :value [[:append :x 2]]}
+{:process 3, :type :invoke, :f :txn, :value [[:append :y 2]]}
+{:process 3, :type :info, :f :txn, :value [[:append :y 2]]}
+"""
+
+
+def test_transactions_are_held_to_a_level_of_isolation(tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    path.write_bytes(TRANSACTIONS)
+    verdict = check_file(path, "list-append")
+    assert verdict.name == "Isolation(strict-serializable, list-append)"
+    assert verdict.evidence is not None
+    assert verdict.evidence.kind == "G2-item"
+    assert check_file(path, "list-append", isolation="snapshot-isolation").status is Status.VALID
+    path.write_bytes(TRANSACTIONS.replace(b":append", b":w").replace(b"[]", b"nil"))
+    assert check_file(path, "rw-register", isolation="serializable").status is Status.INVALID
+    assert check_file(path, "rw-register", isolation="strong-snapshot-isolation").status is Status.VALID
+    path.write_bytes(TRANSACTIONS)
+    with pytest.raises(ReadError, match="rw-register: operation 0 of 0: there is no micro-operation 'append'"):
+        check_file(path, "rw-register")
+    with pytest.raises(UnknownModelError, match="no level of isolation 'high': choose one of strict-serializable, "):
+        check_file(path, "list-append", isolation="high")
+    with pytest.raises(UnknownModelError, match=r"is for transactions \(list-append and rw-register\), and kv is none of them"):
+        check_file(path, "kv", isolation="serializable")

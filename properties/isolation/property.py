@@ -1,0 +1,143 @@
+"""Isolation as a property: a level of isolation that a run, or a recorded history, must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..history import Complete, Event, Invoke, Operation, operation_of
+from ..specification import SpecificationError, UnknownFunctionError
+from ..verdict import Evidence, Status, Verdict
+from .analysis import WORKLOADS, Analysis, analyse
+from .anomalies import Anomaly
+from .levels import LEVELS, ruled_out
+
+__all__ = ["Isolation"]
+
+FIRST_LOOK = 16
+"""Completed transactions before the monitor looks for the first time."""
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """The transactions of a run keep a level of isolation: `Isolation("snapshot-isolation", workload="list-append")`.
+
+    Formula: nothing that the level forbids can be inferred from what the transactions read (see `levels.py` for what each forbids,
+    `transactions.py` for what a transaction looks like).  What cannot be seen in the reads is not held against the database.  If a
+    value was written twice to one key, reads do not say which write they saw, and the verdict is `unknown`.  Cost: linear for
+    histories without cycles; see `cycles.py` for the others.  Sources: Adya 1999; Kingsbury & Alvaro 2020.
+
+    `functions` restricts the property to some of the operations; None takes them all, and refuses those that are no transactions.
+    `sequential_keys` and `linearizable_keys` are assumptions about registers (see `registers.py`).
+
+    The evidence's kind is the gravest anomaly that rules the level out, such as `G-single-realtime`; its lines give the
+    transactions, why each must come before the next, and which levels are ruled out and which still stand.
+    """
+
+    level: str = "strict-serializable"
+    workload: str = "list-append"
+    functions: frozenset[str] | None = None
+    sequential_keys: bool = False
+    linearizable_keys: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses levels and workloads that there are not.
+
+        Raises:
+            SpecificationError: says which ones there are.
+        """
+        if self.level not in LEVELS:
+            raise SpecificationError(f"there is no level of isolation {self.level!r}: there are {', '.join(LEVELS)}")
+        if self.workload not in WORKLOADS:
+            raise SpecificationError(f"there is no workload {self.workload!r}: there are {' and '.join(WORKLOADS)}")
+        if self.workload == "list-append" and (self.sequential_keys or self.linearizable_keys):
+            raise SpecificationError("lists show the order of their versions: assumptions about keys are for rw-register")
+
+    @property
+    def name(self) -> str:
+        """For example `Isolation(strict-serializable, list-append)`."""
+        return f"Isolation({self.level}, {self.workload})"
+
+    def start(self) -> IsolationMonitor:
+        """A fresh monitor."""
+        return IsolationMonitor(self)
+
+    def judge(self, operations: Iterable[Operation]) -> Verdict:
+        """The verdict on these operations.
+
+        Raises:
+            SpecificationError: one of them is no transaction of this workload.
+        """
+        chosen = (one for one in operations if self.functions is None or one.function in self.functions)
+        assumed = {"sequential_keys": self.sequential_keys, "linearizable_keys": self.linearizable_keys}
+        analysis = analyse(chosen, self.workload, **assumed)
+        if analysis.ambiguous:
+            return Verdict(self.name, Status.UNKNOWN, analysis.ambiguous)
+        if self.level in analysis.ruled_out:
+            return self._invalid(analysis)
+        if not analysis.transactions:
+            return Verdict(self.name, Status.VALID, "there are no transactions to judge")
+        found = ", ".join(kind for kind, _count in analysis.counts)
+        others = f"; but for {found}, which this level allows" if found else ""
+        return Verdict(self.name, Status.VALID, f"nothing that {self.level} forbids was read{others}")
+
+    def _invalid(self, analysis: Analysis) -> Verdict:
+        against = {kind for kind, _count in analysis.counts if self.level in ruled_out([kind])}
+        decisive = next(anomaly for anomaly in analysis.anomalies if anomaly.kind in against)
+        lines = [*decisive.lines]
+        if decisive.steps:
+            lines.append(f"So each comes before the next, and T{decisive.operations[0]} before itself: {decisive.kind}.")
+        found = [f"{kind} ({count} times)" if count > 1 else kind for kind, count in analysis.counts]
+        if found != [decisive.kind]:
+            lines.append(f"Found in all: {', '.join(found)}.")
+        lines.append(f"Ruled out: {', '.join(analysis.ruled_out)}.")
+        lines.append(f"Still standing: {', '.join(analysis.standing) or 'nothing'}.")
+        evidence = Evidence(decisive.kind, tuple(lines), decisive.operations)
+        reason = f"{decisive.kind}, which {self.level} forbids: {_summary(decisive)}"
+        return Verdict(self.name, Status.INVALID, reason, evidence)
+
+
+def _summary(anomaly: Anomaly) -> str:
+    if not anomaly.steps:
+        return anomaly.lines[0]
+    if len(anomaly.steps) == 2:
+        return "; ".join(step.why for step in anomaly.steps)
+    return f"{', '.join(f'T{step.before}' for step in anomaly.steps)} would each have to come before the next, in a circle"
+
+
+class IsolationMonitor:
+    """Collects operations; looks whenever the history has doubled, and at the end."""
+
+    def __init__(self, prop: Isolation) -> None:
+        self._property = prop
+        self._invoked: dict[int, Invoke] = {}
+        self._completed: dict[int, Complete] = {}
+        self._next_look = FIRST_LOOK
+
+    def feed(self, event: Event) -> Verdict | None:
+        """Take the next event; `invalid` if a look finds what nothing can repair."""
+        functions = self._property.functions
+        if isinstance(event, Invoke):
+            if functions is None or event.function in functions:
+                self._invoked[event.operation] = event
+        elif isinstance(event, Complete) and event.operation in self._invoked:
+            self._completed[event.operation] = event
+            if len(self._completed) >= self._next_look:
+                self._next_look *= 2
+                verdict = self._judge()
+                # A value that nobody wrote so far may be one that somebody writes later, which is another anomaly.
+                if verdict.status is Status.INVALID and verdict.evidence and verdict.evidence.kind != "garbage-read":
+                    return verdict
+        return None
+
+    def finish(self) -> Verdict:
+        """The verdict on all transactions; those without a completion may have committed or not."""
+        return self._judge()
+
+    def _judge(self) -> Verdict:
+        try:
+            pairs = ((invoke, self._completed.get(number)) for number, invoke in self._invoked.items())
+            return self._property.judge(operation_of(*pair) for pair in pairs)
+        except UnknownFunctionError as error:
+            advice = 'let the property judge only those, Isolation(..., functions=frozenset({"txn"}))'
+            raise SpecificationError(f"{error}: {advice}") from None

@@ -1,0 +1,97 @@
+"""What is inferred of transactions against every order there is, on small histories of databases with planted bugs."""
+
+import random
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from isolation_oracle import DATABASES, LEVELS, levels, random_history
+
+from killpoint.properties.history import Operation, Outcome
+from killpoint.properties.isolation import analyse
+
+EXAMPLES = settings(max_examples=2000, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+DIRTY = ("careless", "confused")
+"""Databases that show what did not commit."""
+
+UNEXPLAINED = re.compile(r"^T\d+ comes before T\d+$")
+
+
+def one_history(seed: int, workload: str, kind: str) -> list[Operation]:
+    source = random.Random(seed)
+    return random_history(source, workload, kind, source.randrange(2, 7), keys=source.choice(["x", "xy", "xyz"]))
+
+
+def determined(operations: list[Operation]) -> bool:
+    """True if the order of each list's elements is known: at most one that committed was never read by another transaction."""
+    read: dict[str, set[int]] = {}
+    for one in operations:
+        own = {value for function, _key, value in one.argument if function != "r"}
+        for function, key, value in one.result or ():
+            if function == "r":
+                read.setdefault(key, set()).update(item for item in value or () if item not in own)
+    unread: Counter[str] = Counter()
+    for one in operations:
+        parts = one.result or one.argument
+        wrote = [(key, value) for function, key, value in parts if function != "r"]
+        seen = any(value in read.get(key, ()) for key, value in wrote)
+        if one.ok or (one.outcome is Outcome.INFO and seen):
+            unread.update(key for key, value in wrote if value not in read.get(key, ()))
+    return max(unread.values(), default=0) <= 1
+
+
+def told(operations: list[Operation]) -> str:
+    return "\n".join(f"{one.invoked}-{one.completed} {one.describe()}" for one in operations)
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_lists_agree_with_every_order(kind: str) -> None:
+    tally: Counter[str] = Counter()
+
+    @settings(EXAMPLES, max_examples=EXAMPLES.max_examples // len(DATABASES))
+    @given(st.integers(0, 1 << 32))
+    def agree(seed: int) -> None:
+        history = one_history(seed, "list-append", kind)
+        analysis = analyse(history, "list-append")
+        complete = determined(history)
+        assert "read-committed" not in analysis.ruled_out or kind in DIRTY, f"{analysis.anomalies}\n{told(history)}"
+        assert not any(UNEXPLAINED.search(step.why) for anomaly in analysis.anomalies for step in anomaly.steps)
+        for level, possible in levels(history):
+            ruled_out = level in analysis.ruled_out
+            tally[f"{level} {possible}"] += 1
+            assert not (possible and ruled_out), f"{level} holds, {[a.kind for a in analysis.anomalies]}\n{told(history)}"
+            if complete:
+                assert possible or ruled_out, f"{level} does not hold, and nothing was found\n{told(history)}"
+                tally["complete"] += 1
+
+    agree()
+    assert tally["complete"] > 200, tally
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_registers_are_never_accused_wrongly(kind: str) -> None:
+    tally: Counter[str] = Counter()
+
+    @settings(EXAMPLES, max_examples=EXAMPLES.max_examples // len(DATABASES))
+    @given(st.integers(0, 1 << 32))
+    def agree(seed: int) -> None:
+        history = one_history(seed, "rw-register", kind)
+        analysis = analyse(history, "rw-register")
+        sequential = analyse(history, "rw-register", sequential_keys=True)
+        linearizable = analyse(history, "rw-register", linearizable_keys=True)
+        possible = dict(levels(history))
+        for level in LEVELS:
+            assert not (possible[level] and level in analysis.ruled_out), f"{level} {analysis.anomalies}\n{told(history)}"
+            tally[f"possible {possible[level]}"] += 1
+            tally["found"] += level in analysis.ruled_out
+        if possible["strict-serializable"]:
+            assert not linearizable.anomalies, f"{linearizable.anomalies}\n{told(history)}"
+        if possible["strong-session-serializable"]:
+            assert "strong-session-serializable" not in sequential.ruled_out, f"{sequential.anomalies}\n{told(history)}"
+
+    agree()
+    assert tally["possible True"] > 200, tally
