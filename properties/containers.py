@@ -16,7 +16,7 @@ from abc import abstractmethod
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .history import Value, render
 from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError
@@ -158,9 +158,9 @@ class PriorityQueue(Container):
 
     def put(self, state: tuple[Value, ...], value: Value) -> tuple[Value, ...]:
         """Where it belongs; states are in rising order."""
-        values = [*state]
+        values: list[Any] = [*state]  # whatever compares
         try:
-            insort(values, value)  # type: ignore[type-var]
+            insort(values, value)
         except TypeError:
             raise SpecificationError(
                 f"{self.name}: {render(value)} and {render(values[0])} do not compare, so neither has the higher priority"

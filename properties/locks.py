@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from .history import Operation, Value, render
+from .history import Operation, Value
 from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError
 
 __all__ = ["FencedMutex", "OwnedMutex", "ReentrantMutex", "owned_by_process"]

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .history import Operation, Value, render
-from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError, call_of
+from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError
 
 __all__ = ["GrowSet", "Set", "answer_of", "elements_of", "twice"]
 

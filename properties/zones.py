@@ -90,14 +90,11 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
             zones.append((-1, last[value], value))
             continue
         write = writes[value]
-        called = write.invoked
+        called, end = write.invoked, write.completed
         if earliest < called:
             early = min(_reads(operations, value), key=returned)
             return Conflict((write, early), f"{render(value)} was read before its write was invoked")
-        end = write.completed
-        if end is not None and end < earliest:
-            earliest = end
-        zones.append((earliest, max(called, last[value]), value))
+        zones.append((earliest if end is None or earliest < end else end, max(called, last[value]), value))
     # A write that nobody read makes a backward zone; one that is pending as well excludes nothing.
     for value, write in writes.items():
         if value not in first and write.completed is not None:
