@@ -18,14 +18,16 @@ before B only if no operation of B returned before one of A was called, that is,
 f(A) < s(B) and f(B) < s(A), which leaves no order.
 
 *Sufficient.*  Write A -> B where f(A) < s(B): A must come first.  Two chains with A -> B and B -> A are excluded by 3: if both are
-forward they overlap, if one is it contains the other, and if both are backward then f(A) < s(B) <= f(B) < s(A) <= f(A).  Nor is there a longer
-cycle.  If A -> B and C -> D then A -> D or C -> B (else s(D) <= f(A) < s(B) <= f(C) < s(D)).  Take a shortest cycle
+forward they overlap, if one is it contains the other, and if both are backward then f(A) < s(B) <= f(B) < s(A) <= f(A).  Nor is there a
+longer cycle.  If A -> B and C -> D then A -> D or C -> B (else s(D) <= f(A) < s(B) <= f(C) < s(D)).  Take a shortest cycle
 A -> B -> C -> ... -> A.  If it has four chains or more, A -> B and C -> D give A -> D, which makes a shorter cycle, or C -> B, which
 makes one of two with B -> C.  If it has three, A -> B and C -> A give C -> B, so one of two, or A -> A; likewise B -> B and C -> C.  Then
-A -> B and C -> C give A -> C, so one of two with C -> A, or C -> B, with B -> C.  So the chains have an order that respects ->.  In it, with segments in their order and the reads of one
-segment in the order of their calls, no operation returned before one that precedes it was called: for the same segment by that order,
-within a chain by 2, between chains because A precedes B only if not B -> A.  An order of the completed and observed operations in which
-each respects real time with each is a linearization, and by construction it explains every result.
+A -> B and C -> C give A -> C, so one of two with C -> A, or C -> B, with B -> C.
+
+So the chains have an order that respects ->.  In it, with segments in their order and the reads of one segment in the order of their
+calls, no operation returned before one that precedes it was called: within a segment by that order, within a chain by 2, between
+chains because A precedes B only if not B -> A.  An order of the completed and observed operations in which each respects real time with
+each is a linearization, and by construction it explains every result.
 
 **What nobody knows.**  A pending read says nothing.  A pending write or compare-and-set whose value nobody observed (read, or replaced)
 can be left out of any linearization, since between it and the next change nothing succeeds that depends on it.  One whose value was
@@ -157,6 +159,9 @@ class _Chains:
             assert isinstance(argument, tuple)
             source = argument[0]
             if source in after:
+                circle = self._circle(source)
+                if circle:
+                    return self._around(circle)
                 both = [after[source], swap]
                 why = f"two compare-and-sets replaced {render(source)}, which was written only once"
                 return self._conflict([*both, *(one for each in both for one in self._witnesses(_pair(each)[1]))], why, source)
@@ -232,13 +237,26 @@ class _Chains:
 
     def _witnesses(self, value: Value) -> list[Operation]:
         """What shows that the maker of a value took effect, if it is pending: a read, or the compare-and-sets that follow."""
-        found: list[Operation] = []
-        while value in self.makers and self.makers[value].completed is None:
-            if value in self.first:
-                return [*found, self._reads(value)[0]]
-            found.append(self.after[value])
-            value = _pair(self.after[value])[1]
-        return found
+        if value not in self.makers or self.makers[value].completed is not None:
+            return []
+        followers: dict[Value, list[Operation]] = {}
+        for maker in self.makers.values():
+            if maker.function == "cas":
+                followers.setdefault(_pair(maker)[0], []).append(maker)
+        paths: list[tuple[Value, list[Operation]]] = [(value, [])]
+        seen = {value}
+        while paths:
+            reached, path = paths.pop()
+            if reached in self.first:
+                return [*path, self._reads(reached)[0]]
+            for swap in followers.get(reached, ()):
+                if swap.completed is not None:
+                    return [*path, swap]
+                after = _pair(swap)[1]
+                if after not in seen:
+                    seen.add(after)
+                    paths.append((after, [*path, swap]))
+        raise AssertionError(f"nothing shows that {render(value)} was there, so its maker should not count")
 
     def _chain(self, head: Value, until: Value) -> list[Value]:
         values = [head]
@@ -278,16 +296,22 @@ class _Chains:
             while value in self.after:
                 value = _pair(self.after[value])[1]
                 reached.add(value)
-        value = next(value for value in self.makers if value not in reached)
+        return self._around(self._circle(next(value for value in self.makers if value not in reached)))
+
+    def _circle(self, value: Value) -> list[Value]:
+        """The values from which a value comes, as far as they come from each other; none if there is a beginning."""
         seen: dict[Value, None] = {}
         while value not in seen:
+            maker = self.makers.get(value)
+            if maker is None or maker.function == "write":
+                return []
             seen[value] = None
-            value = _pair(self.makers[value])[0]
-        circle = [*seen][[*seen].index(value) :]
-        swaps = [self.makers[each] for each in reversed(circle)]
-        # Of each value there is one successor, so nothing leads out of the circle: what is pending in it was seen by a read.
-        seen_by = next((self._reads(each)[:1] for each in circle if each in self.first), [])
-        witnesses = [] if any(swap.ok for swap in swaps) else seen_by
+            value = _pair(maker)[0]
+        return [*seen][[*seen].index(value) :]
+
+    def _around(self, circle: Sequence[Value]) -> Conflict:
+        swaps = [self.makers[value] for value in reversed(circle)]
+        witnesses = [] if any(swap.ok for swap in swaps) else self._witnesses(circle[0])
         why = "these compare-and-sets would have to come before each other"
         return self._conflict([*swaps, *witnesses], why, self.specification.initial_value)
 

@@ -19,8 +19,9 @@ more additions were called after one read had returned, and returned before anot
 matters is a sum, so a few of these additions and the read are shown, to a counter that begins with the sum of the others.
 
 **Different steps.**  Which subset of additions makes a sum is a hard question (subset sum), so there are bounds: a read shows
-at least what was certainly added and what was possibly taken away by then, and at most the reverse; Jepsen's counter checker knows these.  A
-read outside of them is a violation; if for all reads both bounds are one number there is none; otherwise this monitor does not decide.
+at least what was certainly added and what was possibly taken away by then, and at most the reverse; Jepsen's counter checker knows
+these.  A read outside of them is a violation; if for all reads both bounds are one number there is none; otherwise this monitor does
+not decide.
 """
 
 from __future__ import annotations

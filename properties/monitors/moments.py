@@ -111,18 +111,17 @@ class Spans:
     def take(self, moment: int) -> list[int]:
         """The intervals that hold this moment and were not taken before."""
         ends, leaves = self._ends, self._leaves
-        found = []
+        found: list[int] = []
         count = self._until[moment]
         while count:
             # The highest node that ends with the last of them and holds such an interval, or those to its left.
             node = leaves + count - 1
-            while ends[node] < moment and node > 1:
+            while ends[node] < moment:
                 while not node & 1:
                     node >>= 1
-                if node > 1:
-                    node -= 1
-            if ends[node] < moment:
-                break
+                if node == 1:
+                    return found
+                node -= 1
             while node < leaves:
                 node = 2 * node + 1
                 if ends[node] < moment:
