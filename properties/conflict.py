@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from .history import Operation
 from .specification import Specification
 
-__all__ = ["NEVER", "NONE", "Conflict", "returned"]
+__all__ = ["NEVER", "NONE", "Conflict", "last_event", "returned"]
 
 NEVER = 1 << 62
 """Later than every event: the return of an operation that is pending for ever.  An integer, since those compare fastest."""
@@ -32,3 +34,10 @@ NONE = Conflict(())
 def returned(operation: Operation) -> int:
     """When it returned, `NEVER` if it is pending."""
     return NEVER if operation.completed is None else operation.completed
+
+
+def last_event(operations: Sequence[Operation]) -> int:
+    """The last event among these operations' calls and returns; 0 if there is none."""
+    called = max(map(attrgetter("invoked"), operations), default=0)
+    ends = map(attrgetter("completed"), operations)
+    return max(called, max(filter(None, ends), default=0))

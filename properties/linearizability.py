@@ -71,16 +71,21 @@ def parts_of(specification: Specification, operations: Iterable[Operation]) -> d
 def _counting(specification: Specification, operations: Iterable[Operation]) -> list[Operation]:
     """The operations without those that certainly had no effect."""
     fail = Outcome.FAIL
-    counting: list[Operation] = []
+    everything = [*operations]
+    failures = [operation for operation in everything if operation.outcome is fail]
+    if not failures:
+        return everything
+    dropped: set[int] = set()
     failed: set[str] = set()
-    for operation in operations:
-        if operation.outcome is not fail or specification.evidence_of_failure(operation):
-            counting.append(operation)
-        elif operation.function not in failed:
+    for operation in failures:
+        if specification.evidence_of_failure(operation):
+            continue
+        dropped.add(operation.id)
+        if operation.function not in failed:
             # It does not count, but one that the specification does not know is a mistake all the same.
             failed.add(operation.function)
             specification.step(specification.initial, call_of(operation))
-    return counting
+    return [operation for operation in everything if operation.id not in dropped]
 
 
 def _split(specification: Specification, operations: Sequence[Operation]) -> dict[Hashable, list[Operation]]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from ..conflict import Conflict
+from ..conflict import Conflict, last_event
 from ..containers import FifoQueue, PriorityQueue, Stack
 from ..counter import Counter
 from ..history import Operation
@@ -32,14 +32,19 @@ from . import chains, counting, growing, priorities, queues, sets, stacks
 __all__ = ["Conflict", "conflict", "method"]
 
 Decide: TypeAlias = Callable[[Any, Sequence[Operation]], "Conflict | None"]
+DecideEvents: TypeAlias = Callable[[Any, Sequence[Operation], int], "Conflict | None"]
 
 
 class Method(NamedTuple):
-    """How one kind of object is decided, and what that is called."""
+    """How one kind of object is decided, and what that is called: by `decide`, or by `decide_events`.
+
+    The latter has lists with a place for each event, and is told the last one.
+    """
 
     kind: type[Specification]
-    decide: Decide
     name: str
+    decide: Decide | None = None
+    decide_events: DecideEvents | None = None
 
 
 def _register(specification: Register | CasRegister, operations: Sequence[Operation]) -> Conflict | None:
@@ -50,14 +55,14 @@ def _register(specification: Register | CasRegister, operations: Sequence[Operat
 
 
 METHODS = (
-    Method(Register, _register, "by zones"),
-    Method(CasRegister, _register, "by zones"),
-    Method(FifoQueue, queues.conflict, "by the four patterns of a queue"),
-    Method(Stack, stacks.conflict, "by taking away outermost values"),
-    Method(PriorityQueue, priorities.conflict, "by priorities"),
-    Method(Set, sets.conflict, "by the life of each element"),
-    Method(GrowSet, growing.conflict, "by the chain of reads"),
-    Method(Counter, counting.conflict, "by counting"),
+    Method(Register, "by zones", _register),
+    Method(CasRegister, "by zones", _register),
+    Method(FifoQueue, "by the four patterns of a queue", decide_events=queues.conflict),
+    Method(Stack, "by taking away outermost values", decide_events=stacks.conflict),
+    Method(PriorityQueue, "by priorities", decide_events=priorities.conflict),
+    Method(Set, "by the life of each element", sets.conflict),
+    Method(GrowSet, "by the chain of reads", growing.conflict),
+    Method(Counter, "by counting", counting.conflict),
 )
 
 SPARSE, FEW = 8, 4096
@@ -79,8 +84,11 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
     chosen = _choose(specification)
     if chosen is None:
         return None
-    dense = _dense(operations)
-    found = chosen.decide(specification, dense)
+    if chosen.decide is not None:
+        return chosen.decide(specification, operations)
+    assert chosen.decide_events is not None
+    dense, last = _dense(operations)
+    found = chosen.decide_events(specification, dense, last)
     return found if dense is operations else _outer(found, operations)
 
 
@@ -115,33 +123,28 @@ def _outer(found: Conflict | None, operations: Sequence[Operation], *, keyed: bo
     )
 
 
-def _dense(operations: Sequence[Operation]) -> Sequence[Operation]:
-    """The operations as they are, or with events numbered anew where there are so many others that lists over events would be long.
+def _dense(operations: Sequence[Operation]) -> tuple[Sequence[Operation], int]:
+    """The operations and their last event, as they are, or with events numbered anew where there are so many others that lists over events would be long.
 
     In small histories, which may be made by hand, also where two events have one number: a return is before a call of the same number.
     """
     size = len(operations)
-    last = 0
-    for operation in operations:
-        end = operation.completed
-        if end is None:
-            end = operation.invoked
-        if end > last:
-            last = end
+    last = last_event(operations)
     few = last <= FEW
     if last <= SPARSE * size or few:
         if not few:
-            return operations
+            return operations, last
         events = [one.invoked for one in operations] + [one.completed for one in operations if one.completed is not None]
         if len(set(events)) == len(events):
-            return operations
+            return operations, last
     numbers: list[tuple[int, bool, int]] = [(one.invoked, True, place) for place, one in enumerate(operations)]
     numbers += [(one.completed, False, place) for place, one in enumerate(operations) if one.completed is not None]
     numbers.sort()
     invoked, completed = [0] * size, [0] * size
     for number, (_event, calling, place) in enumerate(numbers):
         (invoked if calling else completed)[place] = number
-    return [
+    renumbered = [
         msgspec.structs.replace(one, invoked=invoked[place], completed=None if one.completed is None else completed[place])
         for place, one in enumerate(operations)
     ]
+    return renumbered, len(numbers)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..conflict import NONE, Conflict, returned
+from ..conflict import NONE, Conflict
 from ..history import Operation, Value, render
 from ..sets import GrowSet, elements_of, twice
 from ..specification import SpecificationError
@@ -45,28 +45,20 @@ def conflict(specification: GrowSet, operations: Sequence[Operation]) -> Conflic
             return None
         elif operation.completed is not None:
             reads.append(operation)
-    shown: dict[int, frozenset[Value]] = {}
-    for read in reads:
-        try:
-            elements = elements_of(read.result)
-        except SpecificationError:
-            return None
-        shown[read.id] = seen = frozenset(elements)
-        if len(seen) != len(elements):
-            return Conflict((read,), f"no set has {render(twice(elements))} in it twice")
-    return _Growth(specification, adds, reads, shown).conflict()
+    try:
+        reads.sort(key=lambda read: len(elements_of(read.result)))
+    except SpecificationError:
+        return None
+    return _Growth(specification, adds, reads).conflict()
 
 
 class _Growth:
     """The reads by size, and the segments between them."""
 
-    def __init__(
-        self, specification: GrowSet, adds: dict[Value, Operation], reads: Sequence[Operation], shown: dict[int, frozenset[Value]]
-    ) -> None:
+    def __init__(self, specification: GrowSet, adds: dict[Value, Operation], reads: Sequence[Operation]) -> None:
         self.specification = specification
         self.adds = adds
-        self.reads = sorted(reads, key=lambda read: len(shown[read.id]))
-        self.shown = shown
+        self.reads = reads
 
     def conflict(self) -> Conflict:
         """The first conflict, or none."""
@@ -75,14 +67,17 @@ class _Growth:
         unread = dict(self.adds)
         smaller: Operation | None = None
         for read in self.reads:
-            seen = self.shown[read.id]
-            if seen == before and smaller is not None:
-                segments[-1].append(read)
-                continue
+            elements = elements_of(read.result)
+            seen = frozenset(elements)
+            if len(seen) != len(elements):
+                return Conflict((read,), f"no set has {render(twice(elements))} in it twice")
             if not before <= seen:
                 assert smaller is not None
                 return self._incomparable(smaller, read)
-            fresh = [element for element in elements_of(read.result) if element not in before]
+            fresh = [element for element in elements if element not in before]
+            if not fresh and smaller is not None:
+                segments[-1].append(read)
+                continue
             for element in fresh:
                 if element not in self.adds:
                     return self._within((read,), f"nobody added {render(element)}", element)
@@ -98,12 +93,16 @@ class _Growth:
         late: Operation | None = None
         latest, where = -1, 0
         for place, segment in enumerate(segments):
-            early = min(segment, key=returned, default=None)
-            if early is not None and late is not None and returned(early) < latest:
-                return self._explain(late, early, segments, where)
-            last = max(segment, key=lambda one: one.invoked, default=None)
-            if last is not None and last.invoked > latest:
-                late, latest, where = last, last.invoked, place
+            last, called = late, latest
+            for one in segment:
+                end = one.completed
+                if end is not None and end < latest:
+                    assert late is not None
+                    return self._explain(late, one, segments, where)
+                if one.invoked > called:
+                    last, called = one, one.invoked
+            if called > latest:
+                late, latest, where = last, called, place
         return NONE
 
     def _explain(self, late: Operation, early: Operation, segments: Sequence[Sequence[Operation]], where: int) -> Conflict:
@@ -116,13 +115,12 @@ class _Growth:
             return self._within((late, early), f"{render(late.argument)} was read before its add was invoked", late.argument)
         if early.function == "add":
             return self._within((early, late), f"{render(early.argument)} was added before, and the read does not show it", early.argument)
-        lost = next(element for element in elements_of(early.result) if element not in self.shown[late.id])
+        lost = _besides(early, late)
         why = f"{render(lost)} was read before, and is not in the set any more"
         return self._within((self.adds[lost], early, late), why, lost)
 
     def _incomparable(self, one: Operation, other: Operation) -> Conflict:
-        mine = next(element for element in elements_of(one.result) if element not in self.shown[other.id])
-        theirs = next(element for element in elements_of(other.result) if element not in self.shown[one.id])
+        mine, theirs = _besides(one, other), _besides(other, one)
         members = [self.adds[element] for element in (mine, theirs) if element in self.adds]
         why = f"one read shows {render(mine)} and not {render(theirs)}, the other the other way round"
         return self._within((*members, one, other), why, mine, theirs)
@@ -131,3 +129,9 @@ class _Growth:
         return Conflict(tuple(operations), why, replace(self.specification, within=frozenset(elements)))
 
 
+
+
+def _besides(read: Operation, other: Operation) -> Value:
+    """An element that a read shows and another does not."""
+    known = frozenset(elements_of(other.result))
+    return next(element for element in elements_of(read.result) if element not in known)

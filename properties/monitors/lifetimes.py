@@ -39,7 +39,7 @@ class Lifetimes(NamedTuple):
     last: int
 
 
-def lifetimes(specification: Container, operations: Sequence[Operation]) -> Lifetimes | Conflict | None:
+def lifetimes(specification: Container, operations: Sequence[Operation], last: int) -> Lifetimes | Conflict | None:
     """The values' lifetimes, or a conflict that concerns a single value, or None if a value was put in twice.
 
     Cost: one pass.
@@ -69,26 +69,22 @@ def lifetimes(specification: Container, operations: Sequence[Operation]) -> Life
                 again.append(operation)
             else:
                 taken[value] = operation
+    puts: list[Operation] = []
     for value, take in taken.items():
         if value not in put:
             return Conflict((take,), f"nobody put {render(value)} in")
+        one = put[value]
         end = take.completed
-        if end is not None and end < put[value].invoked:
-            return Conflict((put[value], take), f"{render(value)} was taken before it was put in")
+        if end is not None and end < one.invoked:
+            return Conflict((one, take), f"{render(value)} was taken before it was put in")
+        puts.append(one)
     if again:
         value = again[0].result
         return Conflict((put[value], taken[value], again[0]), f"{render(value)} was put in once and taken twice")
-    last = 0
-    for operation in operations:
-        end = operation.completed
-        if end is None:
-            end = operation.invoked
-        if end > last:
-            last = end
-    if len(taken) == len(put):
-        return Lifetimes([put[value] for value in taken], [*taken.values()], [], empties, pending, last)
-    staying = [operation for value, operation in put.items() if value not in taken and operation.completed is not None]
-    return Lifetimes([put[value] for value in taken], [*taken.values()], staying, empties, pending, last)
+    staying: list[Operation] = []
+    if len(taken) < len(put):
+        staying = [operation for value, operation in put.items() if value not in taken and operation.completed is not None]
+    return Lifetimes(puts, [*taken.values()], staying, empties, pending, last)
 
 
 def cover(begins: Sequence[int], ends: Sequence[int], last: int) -> list[int]:
@@ -146,11 +142,16 @@ def empty_conflict(lives: Lifetimes, begins: Sequence[int], ends: Sequence[int])
     """
     if not lives.empties:
         return None
-    free = uncovered(cover(begins, ends, lives.last))
+    covered = cover(begins, ends, lives.last)
+    # Mostly a moment that is not covered is found at once; but where findings take long, they must not be gone through one by one.
+    widths = sum(far(empty.completed) - empty.invoked for empty in lives.empties)
+    free = uncovered(covered) if widths > len(covered) else None
     for empty in lives.empties:
         end = empty.completed
         assert end is not None
-        if free[end - 1] < empty.invoked:
+        if free is None and 0 in covered[empty.invoked : end]:
+            continue
+        if free is None or free[end - 1] < empty.invoked:
             inside = covering(begins, ends, empty.invoked, end)
             count = len(lives.puts)
             members = [lives.puts[place] if place < count else lives.staying[place - count] for place in inside]

@@ -27,9 +27,9 @@ from .lifetimes import Lifetimes, covering, empty_conflict, far, lifetimes
 __all__ = ["conflict"]
 
 
-def conflict(specification: PriorityQueue, operations: Sequence[Operation]) -> Conflict | None:
+def conflict(specification: PriorityQueue, operations: Sequence[Operation], last: int) -> Conflict | None:
     """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell."""
-    lives = lifetimes(specification, operations)
+    lives = lifetimes(specification, operations, last)
     if not isinstance(lives, Lifetimes):
         return lives
     try:

@@ -24,50 +24,44 @@ linearizable; if without them there is a violation, it is not; otherwise this mo
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
 from ..conflict import NEVER, NONE, Conflict
 from ..containers import FifoQueue
 from ..history import Operation, render
-from .lifetimes import Lifetimes, empty_conflict, lifetimes
+from .lifetimes import Lifetimes, empty_conflict, far, lifetimes
 
 __all__ = ["conflict"]
 
 OVERTAKEN = "{} was in the queue before {} was put in, and {} was out before anybody took {}"
 
 
-def conflict(specification: FifoQueue, operations: Sequence[Operation]) -> Conflict | None:
+def conflict(specification: FifoQueue, operations: Sequence[Operation], last: int) -> Conflict | None:
     """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell."""
-    lives = lifetimes(specification, operations)
+    lives = lifetimes(specification, operations, last)
     if not isinstance(lives, Lifetimes):
         return lives
-    events = range(lives.last + 1)
+    events = lives.last + 1
     in_returned = [NEVER if (end := one.completed) is None else end for one in lives.puts]
     in_called = [one.invoked for one in lives.puts]
     out_called = [one.invoked for one in lives.takes]
     out_returned = [one.completed or 0 for one in lives.takes]
-    found = _overtaken(lives, in_returned, in_called, out_called, out_returned, len(events)) or empty_conflict(
-        lives, in_returned, out_called
-    )
-    if found or not lives.staying:
-        return found or NONE
-    late = _deadlines(lives, in_called, out_returned, len(events))
-    if not lives.pending or not lives.empties:
-        found = late
-    elif late:
+    found = _overtaken(lives, in_returned, in_called, out_called, out_returned, events)
+    if not found and lives.staying:
         # More values would have to go than there are pending dequeues.
-        return late
+        found = _deadlines(lives, in_called, out_returned)
     if found or not lives.empties:
         return found or NONE
-    count = len(lives.staying)
     stays = [one.completed or 0 for one in lives.staying]
-    found = empty_conflict(lives, [*in_returned, *stays], [*out_called, *([NEVER] * count)])
-    if not lives.pending:
+    found = empty_conflict(lives, in_returned + stays, out_called + [NEVER] * len(stays))
+    if not lives.pending or not lives.staying:
         return found or NONE
-    # With pending dequeues those that must go may be gone early, and that they are may be needed.
-    none_goes = _deadlines(lives._replace(pending=[]), in_called, out_returned, len(events))
-    return NONE if not found and not none_goes else None
+    # Those that must go may be gone early, and that they are may be needed.
+    if not found and not _deadlines(lives._replace(pending=[]), in_called, out_returned):
+        return NONE
+    return empty_conflict(lives, in_returned, out_called)
 
 
 def _overtaken(
@@ -80,9 +74,9 @@ def _overtaken(
         if returned < events:
             latest[returned + 1] = called
     latest = [*accumulate(latest, max)]
-    for place, (called, end) in enumerate(zip(in_called, out_returned, strict=True)):
+    for called, end in zip(in_called, out_returned, strict=True):
         if latest[called] > end:
-            wanted = latest[called]
+            wanted, place = latest[called], out_returned.index(end)
             first = next(at for at, out in enumerate(out_called) if out == wanted and in_returned[at] < called)
             a, b = lives.puts[first], lives.puts[place]
             why = OVERTAKEN.format(*map(render, (a.argument, b.argument, b.argument, a.argument)))
@@ -90,16 +84,17 @@ def _overtaken(
     return None
 
 
-def _deadlines(lives: Lifetimes, in_called: list[int], out_returned: list[int], events: int) -> Conflict | None:
+def _deadlines(lives: Lifetimes, in_called: list[int], out_returned: list[int]) -> Conflict | None:
     """The third pattern, where values that stay were overtaken: more of them than pending dequeues could have taken in time."""
-    first = [NEVER] * (events + 1)
-    for called, gone in zip(in_called, out_returned, strict=True):
-        first[called] = gone
-    first.reverse()
-    first = [*accumulate(first, min)]
-    first.reverse()
-    # A put that stays returned at `end`; whatever is put in after it was called later than that.
-    overdue = sorted((first[end], place) for place, one in enumerate(lives.staying) if (end := one.completed) is not None)
+    # Only what was put in after the first of those that stay can have overtaken one.
+    stays = [far(one.completed) for one in lives.staying]
+    since = min(stays)
+    later = sorted((called, gone) for called, gone in zip(in_called, out_returned, strict=True) if called > since)
+    if not later:
+        return None
+    calls_later = [called for called, _gone in later]
+    first = [*accumulate((gone for _called, gone in reversed(later)), min, initial=NEVER)][::-1]
+    overdue = sorted((first[bisect_right(calls_later, end)], place) for place, end in enumerate(stays))
     calls = sorted(lives.pending, key=lambda one: one.invoked)
     for number, (deadline, place) in enumerate(overdue):
         if deadline == NEVER:

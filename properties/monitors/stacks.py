@@ -34,9 +34,9 @@ from .moments import Coverage, Spans
 __all__ = ["conflict"]
 
 
-def conflict(specification: Stack, operations: Sequence[Operation]) -> Conflict | None:
+def conflict(specification: Stack, operations: Sequence[Operation], last: int) -> Conflict | None:
     """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell."""
-    lives = lifetimes(specification, operations)
+    lives = lifetimes(specification, operations, last)
     if not isinstance(lives, Lifetimes):
         return lives
     found = _judge(lives)
