@@ -7,24 +7,39 @@ The deadline is in wall-clock seconds, because that is what somebody who waits f
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from .properties.containers import FifoQueue, PriorityQueue, Stack
+from .properties.counter import Counter
+from .properties.history import Operation
 from .properties.independent import split_by_key
 from .properties.ledger import IssuanceLedger
 from .properties.linearizability import Linearizable
+from .properties.locks import FencedMutex, OwnedMutex, ReentrantMutex, owned_by_process
 from .properties.readers import ReadError, read_history
 from .properties.registers import CasRegister, MultiRegister, Register
-from .properties.specification import Specification, SpecificationError, UnknownFunctionError
+from .properties.sets import GrowSet, Set
+from .properties.specification import Call, Specification, SpecificationError, UnknownFunctionError
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
 
-__all__ = ["MODELS", "ReadError", "UnknownModelError", "check_file"]
+__all__ = ["MODELS", "ReadError", "UnknownModelError", "check_file", "functions_of"]
 
 MODELS: dict[str, Specification] = {
     "register": Register(),
     "cas-register": CasRegister(),
     "kv": KeyValue(),
+    "fifo-queue": FifoQueue(),
+    "priority-queue": PriorityQueue(),
+    "stack": Stack(),
+    "set": Set(),
+    "grow-set": GrowSet(),
+    "counter": Counter(),
     "mutex": Mutex(),
+    "owned-mutex": OwnedMutex(),
+    "reentrant-mutex": ReentrantMutex(),
+    "fenced-mutex": FencedMutex(),
     "multi-register": MultiRegister(),
     "issuance-ledger": IssuanceLedger(),
 }
@@ -35,10 +50,20 @@ class UnknownModelError(ValueError):
     """There is no model of this name; says which ones there are."""
 
 
+def functions_of(specification: Specification) -> tuple[str, ...]:
+    """The names of the functions that a specification understands."""
+    try:
+        specification.step(specification.initial, Call("", None))
+    except UnknownFunctionError as error:
+        return error.functions
+    return ()
+
+
 def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0) -> Verdict:
     """Decide whether the history in a file is linearizable for a model, in at most about `timeout` seconds (None: no limit).
 
-    A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.
+    A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set`
+    whose only question is a read of all elements is a `grow-set`.  Where operations of a lock name no client, their process is it.
 
     Raises:
         UnknownModelError: there is no such model.
@@ -46,16 +71,24 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0) 
     """
     if model_name not in MODELS:
         raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(MODELS)}")
-    specification = MODELS[model_name]
-    history = read_history(path)
-    if isinstance(specification, Register | CasRegister):
-        specification = split_by_key(specification, history.operations)
+    specification, operations = _as_meant(MODELS[model_name], read_history(path).operations)
     ends = None if timeout is None else time.monotonic() + timeout
     try:
         return Linearizable(specification, budget=None).judge(
-            history.operations, None if ends is None else lambda: time.monotonic() > ends
+            operations, None if ends is None else lambda: time.monotonic() > ends
         )
     except UnknownFunctionError as error:
         raise ReadError(f"{error}: is it a history of another model ({', '.join(MODELS)})?", str(path)) from None
     except SpecificationError as error:
         raise ReadError(str(error), str(path)) from None
+
+
+def _as_meant(specification: Specification, operations: Sequence[Operation]) -> tuple[Specification, Sequence[Operation]]:
+    """The specification that these operations ask for, and the operations with what goes without saying in them."""
+    if isinstance(specification, Register | CasRegister):
+        return split_by_key(specification, operations), operations
+    if isinstance(specification, OwnedMutex | ReentrantMutex | FencedMutex):
+        return specification, owned_by_process(operations)
+    if isinstance(specification, Set) and {operation.function for operation in operations} == {"add", "read"}:
+        return GrowSet(), operations
+    return specification, operations

@@ -143,6 +143,11 @@ class Stack(_Blurred):
         """All below the top."""
         return state[:-1]
 
+    def may_enable(self, state: State, call: Call, other: Call) -> bool:
+        """As for all containers, and one more of a value that is inside comes to lie on top."""
+        again = other.function == "push" and call.result is not None and other.argument == call.result
+        return again or super().may_enable(state, call, other)
+
 
 @dataclass(frozen=True)
 class PriorityQueue(Container):

@@ -19,8 +19,8 @@ __all__ = ["GrowSet", "Set", "answer_of", "elements_of", "twice"]
 class Set(Specification):
     """A set: `add(element)` and `remove(element)`, which may return whether they changed it, and `contains(element) -> bool`.
 
-    Empty at first.  One part per element.  An `add` or `remove` that returns anything but True or False says nothing of what it
-    found (Jepsen's return the element).
+    Empty at first.  One part per element.  An `add` or `remove` that returns anything but true or false (or 1 or 0) says nothing of
+    what it found; Jepsen's return the element.
     """
 
     @property
@@ -63,14 +63,17 @@ class Set(Specification):
 
 
 def answer_of(call: Call | Operation) -> bool | None:
-    """What a call said of its element, if it said anything."""
+    """What a call said of its element, if it said anything: true or false, or 1 or 0, which are equal to them.
+
+    An `add` or `remove` that gives back its argument says nothing by it; `contains` may return (element, answer).
+    """
     result = call.result
-    if isinstance(result, bool):
-        # One that gives back its argument says nothing by it.
-        return result if call.function == "contains" or not isinstance(call.argument, bool) else None
-    if call.function == "contains" and isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], bool):
-        return result[1]
-    return None
+    if call.function == "contains":
+        if isinstance(result, tuple) and len(result) == 2:
+            result = result[1]
+    elif result == call.argument:
+        return None
+    return bool(result) if isinstance(result, int) and result in (0, 1) else None
 
 
 def _refusal(state: State, call: Call) -> Refusal:

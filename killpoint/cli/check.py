@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ..checking import MODELS, check_file
+from ..checking import MODELS, check_file, functions_of
+from ..properties.specification import Specification
 from ..report.text import verdict_lines
 from .arguments import VALID, UsageError
 from .console import as_plain, code_of, print_json, show
@@ -15,7 +16,7 @@ __all__ = ["run"]
 def run(options: Namespace) -> int:
     """Check one file, or list the models."""
     if options.list:
-        described = {name: _first_line(model) for name, model in MODELS.items()}
+        described = {name: f"{_first_line(model)} [{', '.join(functions_of(model))}]" for name, model in MODELS.items()}
         if options.json:
             print_json(described)
         else:
@@ -35,5 +36,5 @@ def run(options: Namespace) -> int:
     return code_of(verdict.status)
 
 
-def _first_line(model: object) -> str:
+def _first_line(model: Specification) -> str:
     return (type(model).__doc__ or "").strip().splitlines()[0]

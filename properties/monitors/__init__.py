@@ -124,7 +124,7 @@ def _outer(found: Conflict | None, operations: Sequence[Operation], *, keyed: bo
 
 
 def _dense(operations: Sequence[Operation]) -> tuple[Sequence[Operation], int]:
-    """The operations and their last event, as they are, or with events numbered anew where there are so many others that lists over events would be long.
+    """The operations and their last event, with events numbered anew where there are so many others that lists of them would be long.
 
     In small histories, which may be made by hand, also where two events have one number: a return is before a call of the same number.
     """

@@ -102,8 +102,8 @@ def lie_of_register(source: random.Random, function: str, argument: Value, befor
 def invent_element(source: random.Random, fresh: Iterator[int], state: State) -> tuple[str, Value]:
     choice = source.random()
     if choice < 0.3:
-        return "add", next(fresh)
-    return ("remove" if choice < 0.5 else "contains"), source.choice([1, 2, 3])
+        return "add", 10 + next(fresh)
+    return ("remove" if choice < 0.5 else "contains"), source.choice([11, 12, 13])
 
 
 def act_set(state: State, function: str, argument: Value) -> tuple[State, Value]:
