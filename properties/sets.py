@@ -63,15 +63,15 @@ class Set(Specification):
 
 
 def answer_of(call: Call | Operation) -> bool | None:
-    """What a call said of its element, if it said anything: true or false, or 1 or 0, which are equal to them.
+    """What a call said of its element, if it said anything: true or false, or 1 or 0 for them, as Redis has it.
 
     An `add` or `remove` that gives back its argument says nothing by it; `contains` may return (element, answer).
     """
-    result = call.result
+    result, argument = call.result, call.argument
     if call.function == "contains":
         if isinstance(result, tuple) and len(result) == 2:
             result = result[1]
-    elif result == call.argument:
+    elif type(result) is type(argument) and result == argument:
         return None
     return bool(result) if isinstance(result, int) and result in (0, 1) else None
 

@@ -201,7 +201,7 @@ def history_of(
         assert isinstance(began, tuple)
         if result == WRONG:
             state, answer = kind.act(state, str(function), argument)
-            if answer == WRONG and source.random() < 0.9:
+            if answer == WRONG and (not lies or source.random() < 0.9):
                 open_calls.remove(call)  # it would fail
                 continue
             call[4] = kind.lie(source, str(function), argument, began, state) if source.random() < lies or answer == WRONG else answer
