@@ -35,9 +35,10 @@ observed happened, as nobody else wrote that value, and returns never; then a co
 these are exact.  Compare-and-sets that **failed** and count as evidence are looked at by nobody here: a violation without them is one with
 them, but where there is none the search has to decide.
 
-A violation is put into the words of a few operations: the part of the chain between those that exclude each other, checked against a
-register that holds what precedes that part.  Of two chains that exclude each other the whole beginnings are needed, up to the operations
-that do.  Cost: O(n log n), for sorting chains; one pass and a few dictionaries otherwise.
+A violation is put into the words of a few operations: the part of the chain between those that exclude each other, with what leads to
+it, or, where that is long, checked against a register that holds what precedes that part.  Of two chains that exclude each other the
+whole beginnings are needed, up to the operations that do.  Cost: O(n log n), for sorting chains; one pass and a few dictionaries
+otherwise.
 
 This algorithm is ours, an extension of Gibbons & Korach 1997; guarded by differential tests against the search and against all orders.
 """
@@ -53,6 +54,9 @@ from ..registers import CasRegister
 from ..zones import NEVER_WRITTEN, Zone, in_its_time, overlap
 
 __all__ = ["conflict"]
+
+SHORT = 32
+"""How many operations may lead to those that exclude each other and are told with them; more are told by what they left."""
 
 
 def conflict(specification: CasRegister, operations: Sequence[Operation]) -> Conflict | None:
@@ -228,8 +232,16 @@ class _Chains:
     # Few operations that say why
 
     def _conflict(self, operations: Sequence[Operation], why: str, initial: Value) -> Conflict:
-        unique = {operation.id: operation for operation in operations}
-        other = None if initial == self.specification.initial_value else replace(self.specification, initial_value=initial)
+        """These operations, when the register holds `initial`, with what leads there if that is short."""
+        before: list[Operation] = []
+        value = initial
+        while value != self.specification.initial_value and value in self.makers and len(before) <= SHORT:
+            before.append(self.makers[value])
+            value = self.specification.initial_value if before[-1].function == "write" else _pair(before[-1])[0]
+        other = None
+        if value != self.specification.initial_value:
+            other, before = replace(self.specification, initial_value=initial), []
+        unique = {operation.id: operation for operation in (*reversed(before), *operations)}
         return Conflict(tuple(unique.values()), why, other)
 
     def _reads(self, value: Value) -> list[Operation]:

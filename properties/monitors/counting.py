@@ -41,7 +41,7 @@ from ..specification import SpecificationError
 
 __all__ = ["conflict"]
 
-SHOWN = 3
+SHOWN = 6
 """How many of the additions before a read are shown; the others are in what the counter begins with."""
 
 Addition: TypeAlias = tuple[int, Operation]
@@ -114,7 +114,7 @@ def _folded(specification: Counter, total: int, counted: Sequence[Addition], rea
     shown = sorted(counted, key=lambda one: one[1].invoked)[-SHOWN:]
     begins = total - sum(step for step, _operation in shown)
     members = (*(operation for _step, operation in shown), read)
-    return Conflict(members, why, replace(specification, initial_value=begins))
+    return Conflict(members, why, None if begins == specification.initial_value else replace(specification, initial_value=begins))
 
 
 class _EqualSteps:

@@ -16,6 +16,7 @@ without any of them, then not at all, since containers are closed under projecti
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,8 @@ def _judge(specification: PriorityQueue, lives: Lifetimes) -> Conflict | None:
     values: list[Any] = [put.argument for put in puts]  # whatever compares
     order = sorted(range(len(puts)), key=values.__getitem__, reverse=specification.greatest_first)
     # A moment is named by the event before it; `following` leads to the next one that is not crossed out.
-    following = [*range(lives.last + 2)]
+    # An array, because it is looked at in the order of priorities, and a list of numbers would be all over the memory.
+    following = array("q", range(lives.last + 2))
     for rank, place in enumerate(order):
         begin, end = begins[place], ends[place]
         if place < count:

@@ -27,6 +27,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import gt
 
 from ..conflict import NEVER, NONE, Conflict
 from ..containers import FifoQueue
@@ -44,7 +45,8 @@ def conflict(specification: FifoQueue, operations: Sequence[Operation], last: in
     if not isinstance(lives, Lifetimes):
         return lives
     events = lives.last + 1
-    in_returned = [NEVER if (end := one.completed) is None else end for one in lives.puts]
+    # What is pending returns after the last event.
+    in_returned = [events if (end := one.completed) is None else end for one in lives.puts]
     in_called = [one.invoked for one in lives.puts]
     out_called = [one.invoked for one in lives.takes]
     out_returned = [one.completed or 0 for one in lives.takes]
@@ -69,11 +71,12 @@ def _overtaken(
 ) -> Conflict | None:
     """The third pattern, among values that were taken."""
     latest = [-1] * (events + 1)
-    # Right after an enqueue returned, its value is one that was in before; of these, the last to be taken counts.
+    # Once an enqueue has returned its value is one that was in before; of these, the last to be taken counts.
     for returned, called in zip(in_returned, out_called, strict=True):
-        if returned < events:
-            latest[returned + 1] = called
+        latest[returned] = called
     latest = [*accumulate(latest, max)]
+    if not any(map(gt, map(latest.__getitem__, in_called), out_returned)):
+        return None
     for called, end in zip(in_called, out_returned, strict=True):
         if latest[called] > end:
             wanted, place = latest[called], out_returned.index(end)
