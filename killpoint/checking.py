@@ -7,26 +7,40 @@ The deadline is in wall-clock seconds, because that is what somebody who waits f
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from .properties.history import History
+from .properties.containers import FifoQueue, PriorityQueue, Stack
+from .properties.counter import Counter
+from .properties.history import Operation
 from .properties.independent import split_by_key
 from .properties.isolation import LEVELS, WORKLOADS, Isolation
 from .properties.ledger import IssuanceLedger
 from .properties.linearizability import Linearizable
+from .properties.locks import FencedMutex, OwnedMutex, ReentrantMutex, owned_by_process
 from .properties.readers import ReadError, read_history
 from .properties.registers import CasRegister, MultiRegister, Register
-from .properties.specification import Specification, SpecificationError, UnknownFunctionError
+from .properties.sets import GrowSet, Set
+from .properties.specification import Call, Specification, SpecificationError, UnknownFunctionError
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
 
-__all__ = ["ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "UnknownModelError", "check_file", "models"]
+__all__ = ["ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "UnknownModelError", "check_file", "functions_of", "models"]
 
 MODELS: dict[str, Specification] = {
     "register": Register(),
     "cas-register": CasRegister(),
     "kv": KeyValue(),
+    "fifo-queue": FifoQueue(),
+    "priority-queue": PriorityQueue(),
+    "stack": Stack(),
+    "set": Set(),
+    "grow-set": GrowSet(),
+    "counter": Counter(),
     "mutex": Mutex(),
+    "owned-mutex": OwnedMutex(),
+    "reentrant-mutex": ReentrantMutex(),
+    "fenced-mutex": FencedMutex(),
     "multi-register": MultiRegister(),
     "issuance-ledger": IssuanceLedger(),
 }
@@ -41,15 +55,26 @@ class UnknownModelError(ValueError):
 
 
 def models() -> dict[str, str]:
-    """Everything that `--model` takes, with what it is in one sentence."""
+    """Everything that `--model` takes, with what it is in one sentence, and the functions that it understands."""
     described = {name: (type(model).__doc__ or "").strip().splitlines()[0] for name, model in MODELS.items()}
-    return {**described, **WORKLOADS}
+    described = {name: f"{text} [{', '.join(functions_of(MODELS[name]))}]" for name, text in described.items()}
+    return {**described, **{name: f"{text} [txn]" for name, text in WORKLOADS.items()}}
+
+
+def functions_of(specification: Specification) -> tuple[str, ...]:
+    """The names of the functions that a specification understands."""
+    try:
+        specification.step(specification.initial, Call("", None))
+    except UnknownFunctionError as error:
+        return error.functions
+    return ()
 
 
 def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None) -> Verdict:
     """Decide whether the history in a file is linearizable for a model, in at most about `timeout` seconds (None: no limit).
 
-    A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.
+    A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set`
+    whose only question is a read of all elements is a `grow-set`.  Where operations of a lock name no client, their process is it.
     Transactions (`list-append`, `rw-register`) are held to a level of isolation instead, by default `ISOLATION`; that
     takes time in proportion to their number, so the limit does not count.
 
@@ -64,20 +89,30 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, 
     if isolation is not None and model_name not in WORKLOADS:
         what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
         raise UnknownModelError(f"{what}, and {model_name} is none of them")
-    history = read_history(path)
+    operations = read_history(path).operations
     try:
         if model_name in WORKLOADS:
-            return Isolation(isolation or ISOLATION, model_name).judge(history.operations)
-        return _linearizable(MODELS[model_name], history, timeout)
+            return Isolation(isolation or ISOLATION, model_name).judge(operations)
+        return _linearizable(MODELS[model_name], operations, timeout)
     except UnknownFunctionError as error:
         raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
     except SpecificationError as error:
         raise ReadError(str(error), str(path)) from None
 
 
-def _linearizable(specification: Specification, history: History, timeout: float | None) -> Verdict:
-    if isinstance(specification, Register | CasRegister):
-        specification = split_by_key(specification, history.operations)
+def _linearizable(specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
+    specification, operations = _as_meant(specification, operations)
     ends = None if timeout is None else time.monotonic() + timeout
     expired = None if ends is None else lambda: time.monotonic() > ends
-    return Linearizable(specification, budget=None).judge(history.operations, expired)
+    return Linearizable(specification, budget=None).judge(operations, expired)
+
+
+def _as_meant(specification: Specification, operations: Sequence[Operation]) -> tuple[Specification, Sequence[Operation]]:
+    """The specification that these operations ask for, and the operations with what goes without saying in them."""
+    if isinstance(specification, Register | CasRegister):
+        return split_by_key(specification, operations), operations
+    if isinstance(specification, OwnedMutex | ReentrantMutex | FencedMutex):
+        return specification, owned_by_process(operations)
+    if isinstance(specification, Set) and {operation.function for operation in operations} == {"add", "read"}:
+        return GrowSet(), operations
+    return specification, operations

@@ -10,13 +10,17 @@ assert __name__.startswith("killpoint."), (
 __path__[:] = map(os.path.realpath, __path__)
 
 from .common import Converges, NoCrash, NoDuplicates  # noqa: E402  # after the assertion
+from .containers import FifoQueue, PriorityQueue, Stack  # noqa: E402
+from .counter import Counter  # noqa: E402
 from .history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Operation, Outcome, Value  # noqa: E402
 from .isolation import Isolation  # noqa: E402
 from .ledger import IssuanceLedger  # noqa: E402
 from .linearizability import Linearizable  # noqa: E402
+from .locks import FencedMutex, OwnedMutex, ReentrantMutex  # noqa: E402
 from .recovery import Durable, Progress, Terminal  # noqa: E402
 from .registers import CasRegister, MultiRegister, Register  # noqa: E402
 from .selectors import Selector  # noqa: E402
+from .sets import GrowSet, Set  # noqa: E402
 from .specification import Call, Refusal, Specification, SpecificationError  # noqa: E402
 from .stores import KeyValue, Mutex  # noqa: E402
 from .verdict import Evidence, Monitor, Property, Status, Verdict, check  # noqa: E402
@@ -26,9 +30,13 @@ __all__ = [
     "CasRegister",
     "Complete",
     "Converges",
+    "Counter",
     "Durable",
     "Event",
     "Evidence",
+    "FencedMutex",
+    "FifoQueue",
+    "GrowSet",
     "History",
     "HistoryError",
     "Incident",
@@ -45,13 +53,18 @@ __all__ = [
     "Observe",
     "Operation",
     "Outcome",
+    "OwnedMutex",
+    "PriorityQueue",
     "Progress",
     "Property",
+    "ReentrantMutex",
     "Refusal",
     "Register",
     "Selector",
+    "Set",
     "Specification",
     "SpecificationError",
+    "Stack",
     "Status",
     "Terminal",
     "Value",

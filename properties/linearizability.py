@@ -2,7 +2,8 @@
 
 `analyse` splits a history into the parts that the specification names (locality: Herlihy & Wing 1990), searches each part (see
 `search.py`), and says what it found.  The parts take turns with growing budgets, because one part may refute in a millisecond
-what another cannot decide in an hour.  Registers with unique written values are decided by the log-linear monitor in `zones.py`.
+what another cannot decide in an hour.  Objects all of whose values are different (registers, queues, stacks, sets, ...) need no search:
+`monitors` decides them in log-linear time, and the search is left with the few operations that explain a violation.
 
 `Linearizable` is the property.  Its monitor collects operations and searches at the end.  Linearizability is closed under
 prefixes, so a run that cannot be repaired is recognised on the way too, whenever the history has grown by half since the last
@@ -19,10 +20,11 @@ from dataclasses import dataclass, replace
 
 from .explanation import explain
 from .history import Complete, Event, Invoke, Operation, Outcome, operation_of, render
+from .independent import Independent
+from .monitors import Conflict, conflict, method
 from .search import Deepest, Search, furthest
 from .specification import Specification, SpecificationError, UnknownFunctionError, call_of
 from .verdict import Evidence, Status, Verdict
-from .zones import conflict
 
 __all__ = ["Analysis", "Linearizable", "analyse", "parts_of"]
 
@@ -43,7 +45,8 @@ class Analysis:
     `status` is `invalid` as soon as one part is.  `part` is the part that was refuted, or that was not decided, and `deepest`
     how far its search got: None where nothing was searched or everything is valid.  `linearizations` holds, if asked for, one
     order per searched part that explains it.  `reason` says why an `unknown` one is not decided, or puts an `invalid` one in a
-    few words.
+    few words.  `method` says how it was decided, for example "by zones" or "by search, in 312 steps".  `specification` is the one that
+    refuses `deepest`, where that is not the one that was asked about (see `Conflict`).
     """
 
     status: Status
@@ -52,6 +55,8 @@ class Analysis:
     deepest: Deepest | None = None
     linearizations: tuple[tuple[Operation, ...], ...] = ()
     reason: str = ""
+    method: str = ""
+    specification: Specification | None = None
 
 
 def parts_of(specification: Specification, operations: Iterable[Operation]) -> dict[Hashable, list[Operation]]:
@@ -60,15 +65,34 @@ def parts_of(specification: Specification, operations: Iterable[Operation]) -> d
     Raises:
         SpecificationError: the specification does not know an operation.
     """
-    parts: dict[Hashable, list[Operation]] = {}
+    return _split(specification, _counting(specification, operations))
+
+
+def _counting(specification: Specification, operations: Iterable[Operation]) -> list[Operation]:
+    """The operations without those that certainly had no effect."""
+    fail = Outcome.FAIL
+    everything = [*operations]
+    failures = [operation for operation in everything if operation.outcome is fail]
+    if not failures:
+        return everything
+    dropped: set[int] = set()
     failed: set[str] = set()
-    for operation in operations:
-        if operation.outcome is not Outcome.FAIL or specification.evidence_of_failure(operation):
-            parts.setdefault(specification.partition(operation), []).append(operation)
-        elif operation.function not in failed:
+    for operation in failures:
+        if specification.evidence_of_failure(operation):
+            continue
+        dropped.add(operation.id)
+        if operation.function not in failed:
             # It does not count, but one that the specification does not know is a mistake all the same.
             failed.add(operation.function)
             specification.step(specification.initial, call_of(operation))
+    return [operation for operation in everything if operation.id not in dropped]
+
+
+def _split(specification: Specification, operations: Sequence[Operation]) -> dict[Hashable, list[Operation]]:
+    parts: dict[Hashable, list[Operation]] = {}
+    partition = specification.partition
+    for operation in operations:
+        parts.setdefault(partition(operation), []).append(operation)
     return parts
 
 
@@ -88,27 +112,52 @@ def analyse(
     Raises:
         SpecificationError: the specification does not know an operation.
     """
+    counting = _counting(specification, operations)
+    # Independent objects are only told apart by their parts; of all others a monitor looks at the whole at once.
+    found = None if isinstance(specification, Independent) else conflict(specification, counting)
+    if found is not None:
+        return _decided(specification, counting, found)
+    parts = _split(specification, counting)
     searches: list[tuple[Hashable, Search]] = []
-    parts = parts_of(specification, operations)
     for part, members in parts.items():
-        # Two clusters of a register's operations that exclude each other are a whole, tiny, unlinearizable history.
-        found = conflict(specification, members)
+        found = conflict(specification, members) if len(parts) > 1 or isinstance(specification, Independent) else None
         if found is None:
             searches.append((part, Search(specification, members)))
         elif found.operations:
-            search = Search(specification, found.operations)
-            refuted = search.run(1 << 30)
-            assert refuted is False, "the register monitor and the search contradict each other: please report this"
-            deepest = furthest(specification, found.operations, search, EXPLAINING)
-            return Analysis(Status.INVALID, search.steps, part, deepest, reason=found.why)
+            return _decided(specification, members, found)
+    monitored = method(specification) if len(searches) < len(parts) else ""
     analysis, refutation = _take_turns(searches, budget, expired)
     if refutation is not None:
         deepest = furthest(specification, parts[analysis.part], refutation, EXPLAINING)
-        return replace(analysis, deepest=deepest)
+        return replace(analysis, deepest=deepest, method=_searched(analysis.steps))
+    how = " and ".join(way for way in (monitored, _searched(analysis.steps) if searches else "") if way)
+    analysis = replace(analysis, method=how)
     if analysis.status is Status.VALID and orders:
         found_orders = (search.linearization() for _part, search in searches)
         return replace(analysis, linearizations=tuple(tuple(order) for order in found_orders if order is not None))
     return analysis
+
+
+def _searched(steps: int) -> str:
+    return f"by search, in {steps} step{'' if steps == 1 else 's'}"
+
+
+def _decided(specification: Specification, operations: Sequence[Operation], found: Conflict) -> Analysis:
+    """What a monitor found, in the words of the search.
+
+    Operations that exclude each other are a whole, tiny, unlinearizable history.
+    """
+    how = method(specification) if operations else ""
+    if not found.operations:
+        return Analysis(Status.VALID, 0, method=how)
+    judge = found.specification or specification
+    search = Search(judge, found.operations)
+    refuted = search.run(EXPLAINING)
+    assert refuted is not True, f"the monitor that decides {how} and the search contradict each other: please report this"
+    part = specification.partition(found.operations[0])
+    # Many pending operations may make a small history hard to search; then how far the search came has to do.
+    deepest = search.deepest() if refuted is None else furthest(judge, found.operations, search, EXPLAINING)
+    return Analysis(Status.INVALID, search.steps, part, deepest, reason=found.why, method=how, specification=found.specification)
 
 
 def _take_turns(
@@ -144,9 +193,10 @@ class Linearizable:
     """The object behaves as if its operations happened one after another: `Linearizable(Register())`.
 
     Formula: some total order of all completed and some pending operations respects real time, and the specification accepts it.
-    Cost: linear for histories with little concurrency, exponential in the concurrency at worst; `budget` counts steps over
-    all parts (None: unlimited), and `unknown` is the verdict when it is spent.  `functions` restricts the property to some of
-    the operations; None takes them all.  Source: Herlihy & Wing 1990; `search.py` and `zones.py` for the algorithms.
+    Cost: O(n log n) for histories whose values are all different (see `monitors`); for others linear where there is little
+    concurrency, exponential in the concurrency at worst; `budget` counts steps over all parts (None: unlimited), and `unknown` is the
+    verdict when it is spent.  `functions` restricts the property to some of
+    the operations; None takes them all.  Source: Herlihy & Wing 1990; `search.py`, `zones.py` and `monitors` for the algorithms.
 
     The evidence's kind is `cannot-be-placed`; its lines give the longest order found, the first operation, by completion, that no
     order can place, and why each candidate fails to continue it.  The kind does not name the operation: which of two conflicting
@@ -187,12 +237,14 @@ class Linearizable:
         operations = tuple(operations)
         analysis = analyse(self.specification, operations, self.budget, expired)
         if analysis.status is Status.VALID:
-            explained = "an order of the operations explains every result"
-            return Verdict(self.name, Status.VALID, explained if operations else "there are no operations to explain")
+            if not operations:
+                return Verdict(self.name, Status.VALID, "there are no operations to explain")
+            how = f" (decided {analysis.method})" if analysis.method else ""
+            return Verdict(self.name, Status.VALID, f"an order of the operations explains every result{how}")
         if analysis.status is Status.UNKNOWN:
             return Verdict(self.name, Status.UNKNOWN, f"{analysis.reason} ({analysis.steps} steps taken)")
         assert analysis.deepest is not None
-        explanation = explain(self.specification, analysis.deepest, analysis.reason)
+        explanation = explain(analysis.specification or self.specification, analysis.deepest, analysis.reason)
         evidence = Evidence("cannot-be-placed", explanation.lines, explanation.operations, explanation.events)
         return Verdict(self.name, Status.INVALID, explanation.reason, evidence)
 

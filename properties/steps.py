@@ -38,12 +38,13 @@ class Steps:
         self._numbers: dict[State, int] = {initial: 0}
 
     def _intern(self, operations: Sequence[Operation]) -> list[int]:
-        numbers: dict[Call, int] = {}
+        # True equals 1, but is not the same answer to everybody.
+        numbers: dict[tuple[Call, type], int] = {}
         requests: dict[tuple[str, Value], int] = {}
         classes = []
         for operation in operations:
             call = call_of(operation)
-            number = numbers.setdefault(call, len(numbers))
+            number = numbers.setdefault((call, type(call.result)), len(numbers))
             if number == len(self.calls):
                 # A search may end before it comes by a call that the specification does not know: ask now.
                 self._ask(self.specification.initial, call)

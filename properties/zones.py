@@ -20,40 +20,24 @@ Guarded by a differential test against the search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from operator import itemgetter
+from typing import TypeAlias
 
-from .history import Operation, Outcome, Value, render
+from .conflict import NEVER, NONE, Conflict, returned
+from .history import Operation, Value, render
 from .independent import Independent
 from .registers import CasRegister, Register
 from .specification import Specification
 
-__all__ = ["NEVER_WRITTEN", "Conflict", "conflict"]
-
-NEVER = float("inf")
+__all__ = ["NEVER_WRITTEN", "Conflict", "Zone", "conflict", "in_its_time", "overlap"]
 
 NEVER_WRITTEN = "nobody wrote"
 """How the reason begins for a value that was read and never written."""
 
-
-class Zone(NamedTuple):
-    """A value's zone, [low, high], and the operations that span it (its write among them)."""
-
-    low: float
-    high: float
-    forward: bool
-    operations: tuple[Operation, ...]
-
-
-class Conflict(NamedTuple):
-    """Operations that together cannot be linearized (none: the history can), and why."""
-
-    operations: tuple[Operation, ...]
-    why: str = ""
-
-
-NONE = Conflict(())
+Zone: TypeAlias = tuple[int, int, Value]
+"""When the first of a value's operations returned, and when the last was called, and the value.  Forward if in this order."""
 
 
 def conflict(specification: Specification, operations: Sequence[Operation]) -> Conflict | None:
@@ -65,79 +49,112 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
     if isinstance(specification, Independent):
         found = conflict(specification.each, [specification.inner(operation) for operation in operations])
         outer = {operation.id: operation for operation in operations}
-        return found and Conflict(tuple(outer[operation.id] for operation in found.operations), found.why)
+        return found and found._replace(operations=tuple(outer[operation.id] for operation in found.operations))
     if not isinstance(specification, Register | CasRegister):
         return None
     writes: dict[Value, Operation] = {}
-    reads: dict[Value, list[Operation]] = {}
+    first: dict[Value, int] = {}
+    last: dict[Value, int] = {}
     for operation in operations:
-        if operation.function == "write":
-            if operation.argument in writes or operation.argument == specification.initial_value:
+        function = operation.function
+        if function == "write":
+            value = operation.argument
+            if value in writes:
                 return None
-            writes[operation.argument] = operation
-        elif operation.function == "read":
-            if operation.outcome is Outcome.OK:
-                reads.setdefault(operation.result, []).append(operation)
+            writes[value] = operation
+        elif function == "read":
+            end = operation.completed
+            if end is None:
+                continue
+            value = operation.result
+            called = operation.invoked
+            if value not in first:
+                first[value] = end
+                last[value] = called
+                continue
+            if end < first[value]:
+                first[value] = end
+            if called > last[value]:
+                last[value] = called
         else:
             return None
-    zones = []
-    for value, seen in reads.items():
-        write = writes.get(value)
-        if write is None and value != specification.initial_value:
-            return _in_its_time(Conflict((seen[0],), f"{NEVER_WRITTEN} {render(value)}"), writes)
-        if write is not None:
-            early = next((read for read in seen if read.completed is not None and read.completed < write.invoked), None)
-            if early is not None:
-                return Conflict((write, early), f"{render(value)} was read before its write was invoked")
-        zones.append(_zone(write, seen))
-    # One that is pending and unread makes a backward zone without end, which excludes nothing.
-    zones += [_zone(write, []) for value, write in writes.items() if value not in reads]
-    return _in_its_time(_overlap(zones), writes)
+    initial = specification.initial_value
+    if initial in writes:
+        return None
+    zones: list[Zone] = []
+    for value, earliest in first.items():
+        if value not in writes:
+            if value != initial:
+                seen = _reads(operations, value)[0]
+                return in_its_time(Conflict((seen,), f"{NEVER_WRITTEN} {render(value)}"), writes)
+            zones.append((-1, last[value], value))
+            continue
+        write = writes[value]
+        called, end = write.invoked, write.completed
+        if earliest < called:
+            early = min(_reads(operations, value), key=returned)
+            return Conflict((write, early), f"{render(value)} was read before its write was invoked")
+        zones.append((earliest if end is None or earliest < end else end, max(called, last[value]), value))
+    # A write that nobody read makes a backward zone; one that is pending as well excludes nothing.
+    for value, write in writes.items():
+        if value not in first and write.completed is not None:
+            zones.append((write.completed, write.invoked, value))
+    clash = overlap(zones)
+    if clash is None:
+        return NONE
+    left, right, why = clash
+    spans = [_span(writes.get(zone[2]), _reads(operations, zone[2])) for zone in (left, right)]
+    return in_its_time(Conflict((*spans[0], *spans[1]), why), writes)
 
 
-def _in_its_time(found: Conflict, writes: Mapping[Value, Operation]) -> Conflict:
+def overlap(zones: Sequence[Zone]) -> tuple[Zone, Zone, str] | None:
+    """Two zones that exclude each other, if there are any, and why."""
+    forward = [zone for zone in zones if zone[0] < zone[1]]
+    backward = [zone for zone in zones if zone[0] >= zone[1]]
+    forward.sort(key=itemgetter(0))
+    for left, right in pairwise(forward):
+        if right[0] < left[1]:
+            return left, right, "the register would have to hold two values at the same time"
+    # Forward zones are disjoint now, so only the last one that begins before a backward zone can contain it.
+    backward.sort(key=itemgetter(1))
+    at, known = -1, len(forward)
+    begins, ends = (forward[0][0] if known else NEVER), -1
+    for zone in backward:
+        called = zone[1]
+        while begins < called:
+            at += 1
+            ends = forward[at][1]
+            begins = forward[at + 1][0] if at + 1 < known else NEVER
+        if zone[0] < ends:
+            return forward[at], zone, "one value would have to be there before, during and after the other"
+    return None
+
+
+def in_its_time(found: Conflict, writes: Mapping[Value, Operation]) -> Conflict:
     """With the write that had returned last before each read began."""
     latest: dict[int, Operation] = {}
     for read in found.operations:
         if read.function == "read":
-            before = [write for write in writes.values() if write.ok and _returned(write) < read.invoked]
+            before = [write for write in writes.values() if write.ok and returned(write) < read.invoked]
             if before:
-                write = max(before, key=_returned)
+                write = max(before, key=returned)
                 latest[write.id] = write
     known = {operation.id for operation in found.operations}
     return found._replace(operations=(*found.operations, *(write for write in latest.values() if write.id not in known)))
 
 
-def _returned(operation: Operation) -> float:
-    return NEVER if operation.completed is None else operation.completed
+def _reads(operations: Sequence[Operation], value: Value) -> list[Operation]:
+    """The reads that returned this value."""
+    return [one for one in operations if one.function == "read" and one.completed is not None and one.result == value]
 
 
-def _zone(write: Operation | None, reads: Iterable[Operation]) -> Zone:
-    """The zone of a value; without a write it is the initial value, written before everything."""
+def _span(write: Operation | None, reads: Sequence[Operation]) -> tuple[Operation, ...]:
+    """The operations that span a value's zone: its write, if it has one, the last to be called and the first to return."""
     members = [*reads] if write is None else [write, *reads]
-    first = -1.0 if write is None else min(map(_returned, members))
-    last = max(member.invoked for member in members)
     ends = {} if write is None else {write.id: write}
     latest = max(members, key=lambda member: member.invoked)
     ends[latest.id] = latest
     if write is not None:
-        earliest = min(members, key=_returned)
+        earliest = min(members, key=returned)
         ends[earliest.id] = earliest
-    return Zone(min(first, last), max(first, last), first < last, tuple(ends.values()))
-
-
-def _overlap(zones: list[Zone]) -> Conflict:
-    """The operations of two zones that exclude each other, if there are any."""
-    forward = sorted((zone for zone in zones if zone.forward), key=lambda zone: zone.low)
-    for left, right in pairwise(forward):
-        if right.low < left.high:
-            return Conflict(left.operations + right.operations, "the register would have to hold two values at the same time")
-    # Forward zones are disjoint now, so only the last one that begins before a backward zone can contain it.
-    at = -1
-    for zone in sorted((zone for zone in zones if not zone.forward), key=lambda zone: zone.low):
-        while at + 1 < len(forward) and forward[at + 1].low < zone.low:
-            at += 1
-        if at >= 0 and zone.high < forward[at].high:
-            why = "one value would have to be there before, during and after the other"
-            return Conflict(forward[at].operations + zone.operations, why)
-    return NONE
+    return tuple(ends.values())

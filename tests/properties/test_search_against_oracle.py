@@ -9,9 +9,10 @@ from histories import FAILED, Answer, Invent, brute_force, operation, random_his
 from killpoint.properties import CasRegister, IssuanceLedger, KeyValue, MultiRegister, Mutex, Register, Specification, Status
 from killpoint.properties.history import Operation, Outcome, Value
 from killpoint.properties.linearizability import analyse
+from killpoint.properties.monitors import conflict
 from killpoint.properties.search import Search
 from killpoint.properties.specification import Refusal, State, call_of
-from killpoint.properties.zones import conflict
+from killpoint.properties.zones import conflict as zones_conflict
 
 
 def register_call(source: random.Random) -> tuple[str, Value]:
@@ -214,7 +215,7 @@ def test_zones_agree_with_the_search(make: Callable[[], Register | CasRegister])
         options = {"width": source.choice([2, 3, 6]), "pending": source.choice([0.0, 0.2, 0.5]), "wrong": wrong_once(source)}
         history = random_history(source, Register(), register_call, register_answer, source.randrange(1, 12), **options)
         unique = unique_writes([one for one in history if one.outcome is not Outcome.FAIL])
-        verdict = conflict(specification, unique)
+        verdict = zones_conflict(specification, unique)
         assert verdict is not None
         expected = Search(specification, unique).run(1 << 30)
         assert expected is (not verdict.operations), [one.describe() for one in unique]
@@ -228,7 +229,7 @@ def test_zones_agree_with_the_search(make: Callable[[], Register | CasRegister])
 
 def test_zones_step_aside_where_they_do_not_apply() -> None:
     twice = [operation(0, "write", 1), operation(1, "write", 1, None, (2, 3))]
-    assert conflict(Register(), twice) is None
-    assert conflict(Register(1), [operation(0, "write", 1)]) is None
-    assert conflict(CasRegister(), [operation(0, "cas", (0, 1))]) is None
-    assert conflict(KeyValue(), [operation(0, "get", "a", "")]) is None
+    assert zones_conflict(Register(), twice) is None
+    assert zones_conflict(Register(1), [operation(0, "write", 1)]) is None
+    assert zones_conflict(CasRegister(), [operation(0, "cas", (0, 1))]) is None
+    assert zones_conflict(KeyValue(), [operation(0, "get", "a", "")]) is None

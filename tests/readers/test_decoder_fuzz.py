@@ -82,6 +82,7 @@ def test_models_survive_whatever_could_be_read() -> None:
     values = ["nil", "1", '"x"', "[1 2]", "[[:read :x 1]]", "[[:w :x nil] [:r :y 2]]", '["r" "d"]', "[]", "true", "[[1 2] [3 4]]"]
     functions = ["read", "write", "cas", "get", "put", "append", "acquire", "release", "txn"]
     functions += ["issue", "lookup", "revoke", "revoked", "audit"]
+    functions += ["enqueue", "dequeue", "insert", "poll", "push", "pop", "add", "remove", "contains", "inc", "dec"]
     judged = refused = 0
     for _ in range(500):
         own = source.sample(functions, source.randrange(1, 4))

@@ -1,0 +1,43 @@
+"""What a log-linear monitor answers: a few operations that exclude each other, or that there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from .history import Operation
+from .specification import Specification
+
+__all__ = ["NEVER", "NONE", "Conflict", "last_event", "returned"]
+
+NEVER = 1 << 62
+"""Later than every event: the return of an operation that is pending for ever.  An integer, since those compare fastest."""
+
+
+class Conflict(NamedTuple):
+    """Operations that together cannot be linearized (none: the history can), and why.
+
+    They are refuted by `specification`, where one is given, instead of the history's own: by a register that begins with what it held
+    before the first of them, say, or by a set of which only two elements count.  It is such that an order of the whole history would
+    give an order of these operations that it accepts, so that what it refutes is refuted.
+    """
+
+    operations: tuple[Operation, ...]
+    why: str = ""
+    specification: Specification | None = None
+
+
+NONE = Conflict(())
+
+
+def returned(operation: Operation) -> int:
+    """When it returned, `NEVER` if it is pending."""
+    return NEVER if operation.completed is None else operation.completed
+
+
+def last_event(operations: Sequence[Operation]) -> int:
+    """The last event among these operations' calls and returns; 0 if there is none."""
+    called = max(map(attrgetter("invoked"), operations), default=0)
+    ends = map(attrgetter("completed"), operations)
+    return max(called, max(filter(None, ends), default=0))
