@@ -51,7 +51,8 @@ def test_a_deadline_that_is_too_short_gives_unknown_and_exit_code_2(killpoint: K
 def test_models_are_listed(killpoint: Killpoint) -> None:
     ended = killpoint("check", "--list")
     assert ended.code == 0
-    assert {"register", "cas-register", "kv"} <= {line.split()[0] for line in ended.out.splitlines()}
+    assert {"register", "cas-register", "kv", "fifo-queue"} <= {line.split()[0] for line in ended.out.splitlines()}
+    assert "[add, remove, contains]" in ended.out
     assert set(killpoint("check", "--list", "--json").document) == {line.split()[0] for line in ended.out.splitlines()}
 
 
