@@ -108,6 +108,8 @@ def main(source: TextIO, answers: TextIO) -> None:
         answers.flush()
         if request.unlike or done % COLLECT_EVERY == COLLECT_EVERY - 1:
             gc.collect()
+        if done % COLLECT_EVERY == COLLECT_EVERY - 1:
+            gc.freeze()  # what has survived is in caches, and need not be looked at after every run
     scattered.clear()
 
 

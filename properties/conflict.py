@@ -38,6 +38,10 @@ def returned(operation: Operation) -> int:
 
 def last_event(operations: Sequence[Operation]) -> int:
     """The last event among these operations' calls and returns; 0 if there is none."""
-    called = max(map(attrgetter("invoked"), operations), default=0)
-    ends = map(attrgetter("completed"), operations)
-    return max(called, max(filter(None, ends), default=0))
+    ends = attrgetter("completed")
+    try:
+        # Where all returned, one look at each is enough.
+        return int(max(map(ends, operations), default=0))
+    except TypeError:
+        called = int(max(map(attrgetter("invoked"), operations)))
+        return max(called, int(max(filter(None, map(ends, operations)), default=0)))

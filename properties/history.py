@@ -125,8 +125,10 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def render(value: Value) -> str:
-    """A value as a person would write it, long byte strings shortened."""
+    """A value as a person would write it, long byte strings, texts and tuples shortened."""
     if isinstance(value, tuple) and type(value) is tuple:
+        if len(value) > 40:
+            return f"({', '.join(map(render, value[:6]))}, ... {len(value) - 8} more ..., {', '.join(map(render, value[-2:]))})"
         return "(" + ", ".join(render(item) for item in value) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, bytes) and len(value) > 8:
         return value[:4].hex() + "..."

@@ -74,7 +74,8 @@ def test_transactions_are_judged_by_a_level_of_isolation(killpoint: Killpoint) -
 def test_models_are_listed(killpoint: Killpoint) -> None:
     ended = killpoint("check", "--list")
     assert ended.code == 0
-    assert {"register", "cas-register", "kv", "list-append", "rw-register"} <= {line.split()[0] for line in ended.out.splitlines()}
+    assert {"register", "cas-register", "kv", "fifo-queue", "list-append"} <= {line.split()[0] for line in ended.out.splitlines()}
+    assert "[add, remove, contains]" in ended.out
     assert set(killpoint("check", "--list", "--json").document) == {line.split()[0] for line in ended.out.splitlines()}
 
 

@@ -468,3 +468,14 @@ def test_a_chain_is_told_from_its_beginning_only_where_that_is_near() -> None:
         assert found.specification == (None if size == 5 else CasRegister(size - 3))
         lines = "\n".join((Linearizable(CasRegister()).judge(history).evidence or pytest.fail("no evidence")).lines)
         assert f"the register holds {size - 1}, not {size - 2}" in lines
+
+
+def test_a_read_of_thousands_of_elements_is_told_in_short_lines() -> None:
+    history = [operation(n, "add", n, n, (2 * n, 2 * n + 1)) for n in range(5_000)]
+    history.append(operation(5_000, "read", None, tuple(range(1, 5_000)), (10_000, 10_001)))
+    verdict = Linearizable(GrowSet()).judge(history)
+    assert verdict.evidence is not None
+    assert verdict.evidence.operations == (0, 5_000)
+    assert "(1, 2, 3, 4, 5, 6, ... 4991 more ..., 4998, 4999)" in "\n".join(verdict.evidence.lines)
+    assert "0 is in the set, and the read does not show it" in "\n".join(verdict.evidence.lines)
+    assert max(map(len, verdict.evidence.lines)) < 300
