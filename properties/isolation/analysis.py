@@ -28,6 +28,9 @@ WORKLOADS: dict[str, str] = {
 }
 """What the two workloads are, by their names."""
 
+TOLD = 20
+"""How many transactions of a cycle are told of; few cycles are that long."""
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -85,8 +88,10 @@ def _told(history: Transactions, kind: str, cycle: Cycle) -> Anomaly:
         Step(history.operations[source].id, history.operations[target].id, KINDS[name], _why(history, source, target, name))
         for source, target, name in edges
     )
-    lines = [told_of(history.operations[number]) for number in numbers]
-    lines += [f"{history.name(edge[0])} before {history.name(edge[1])}: {step.why}" for edge, step in zip(edges, steps, strict=True)]
+    lines = [told_of(history.operations[number]) for number in numbers[:TOLD]]
+    lines += [f"T{step.before} before T{step.after}: {step.why}" for step in steps[:TOLD]]
+    if len(steps) > TOLD:
+        lines.append(f"and so on, through {len(steps) - TOLD} transactions more, back to T{steps[0].before}")
     return Anomaly(kind, tuple(lines), tuple(step.before for step in steps), steps)
 
 

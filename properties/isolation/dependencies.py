@@ -76,9 +76,11 @@ class Dependencies:
         updating = set(both)
         self._join(key, sources, [target for target in targets if target not in updating])
         self._join(key, [source for source in sources if source not in updating], both)
-        # Each of several updates of one version must come before the others, and a ring says as much as all pairs.
-        for place, source in enumerate(both):
-            self.add(source, both[place - 1], RW)
+        # Each of several updates of one version must come before the others; that each and the first must come before one
+        # another says so in pairs, which are the shortest cycles there are.  The update is lost in any case.
+        for source in both[1:]:
+            self.add(source, both[0], RW)
+            self.add(both[0], source, RW)
 
     def _join(self, key: Value, sources: list[int], targets: list[int]) -> None:
         if not sources or not targets:

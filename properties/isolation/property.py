@@ -102,7 +102,8 @@ def _summary(anomaly: Anomaly) -> str:
         return anomaly.lines[0]
     if len(anomaly.steps) == 2:
         return "; ".join(step.why for step in anomaly.steps)
-    return f"{', '.join(f'T{step.before}' for step in anomaly.steps)} would each have to come before the next, in a circle"
+    names = [f"T{step.before}" for step in anomaly.steps]
+    return f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''} would each have to come before the next, in a circle"
 
 
 class IsolationMonitor:

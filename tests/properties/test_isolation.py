@@ -267,3 +267,21 @@ def test_long_histories_full_of_anomalies_come_to_an_end() -> None:
     analysis = analyse(long_history(20_000, "list-append", 60))
     assert "strict-serializable" in analysis.ruled_out
     assert analyse(long_history(3_000, "rw-register", 60), "rw-register").anomalies
+
+
+def test_a_long_cycle_is_told_in_part() -> None:
+    """A thousand transactions, each of which misses what the next appends."""
+    size = 1000
+    ring = [(("r", n, ()), ("append", (n + 1) % size, 1)) for n in range(size)]
+    verdict = Isolation().judge([transaction(n, told, (n, 5000 + n)) for n, told in enumerate(ring)])
+    assert verdict.evidence is not None
+    assert len(verdict.evidence.operations) == size
+    assert len(verdict.evidence.lines) < 50
+    assert "and so on, through 980 transactions more, back to T" in " ".join(verdict.evidence.lines)
+
+
+def test_thousands_of_lost_updates_come_to_an_end() -> None:
+    history = [transaction(n, (("r", "x", ()), ("append", "x", n)), (n, 50_000 + n)) for n in range(5_000)]
+    analysis = analyse(history)
+    assert dict(analysis.counts) == {"lost-update": 4_999, "G2-item": 1}
+    assert [len(anomaly.steps) for anomaly in analysis.anomalies if anomaly.kind == "G2-item"] == [2]

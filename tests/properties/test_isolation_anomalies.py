@@ -271,6 +271,13 @@ def test_reads_of_ones_own_appends_order_nothing() -> None:
 
 
 @pytest.mark.parametrize("workload", ["list-append", "rw-register"])
+def test_both_of_two_reads_that_differ_count(workload: str) -> None:
+    analysis = analyse(together(workload, "rx rx1", "wx1"), workload)
+    assert kinds(analysis) == {"internal", "G-single"}
+    assert analysis.standing == ("strong-read-committed", "cursor-stability")
+
+
+@pytest.mark.parametrize("workload", ["list-append", "rw-register"])
 def test_intermediate_writes_of_unknown_outcome_are_intermediate(workload: str) -> None:
     crashed = transaction(0, parts(workload, "wx1 wx2"), (0, None))
     seen = transaction(1, parts(workload, "rx1"), (1, 2))

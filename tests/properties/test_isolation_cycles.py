@@ -136,8 +136,9 @@ def test_many_readers_and_many_writers_need_few_edges() -> None:
     for reader in range(100, 200):
         targets = {one for node in reached[reader] if node >= 300 for one in reached[node]}
         assert targets == {*range(200, 300)}
-    ring = [next(one for one in reached[reader] if one < 300) for reader in range(100, 200)]
-    assert sorted(ring) == [*range(100, 200)]
+    for reader in range(101, 200):
+        assert 100 in reached[reader]
+        assert reader in reached[100]
 
 
 @pytest.mark.parametrize("density", [0.3, 1.0, 2.0])
