@@ -32,7 +32,7 @@ OPERATIONS = {
     "fsync_directory": ("",),
     "exists": ("a",),
     "list": ("",),
-    "remove": ("b",),
+    "remove": ("c",),
 }
 
 
@@ -41,7 +41,7 @@ def outcomes_under(fault):
     found = {}
 
     async def program(host):
-        for path in ("a", "b"):
+        for path in ("a", "b", "c"):
             await host.disk.write(path, b"old")
             await host.disk.fsync(path)
         await host.disk.fsync_directory()
