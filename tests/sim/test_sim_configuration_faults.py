@@ -52,8 +52,20 @@ class Fleet(Scenario):
         return await client.request(host, "version", timeout=1)
 
 
+_begun = []
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """No session outlives its test: while one is open nothing else collects garbage."""
+    yield
+    while _begun:
+        _begun.pop().close()
+
+
 def session(*faults, budget="unlimited"):
     begun = Session(Fleet, budget=budget)
+    _begun.append(begun)
     for at, fault in faults:
         begun.apply(Inject(at, fault))
     return begun
