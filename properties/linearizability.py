@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from .collecting import Collecting
 from .explanation import explain
-from .history import Complete, Event, Invoke, Operation, Outcome, operation_of, render
+from .history import Operation, Outcome, render
 from .independent import Independent
 from .monitors import Conflict, conflict, method
 from .search import Deepest, Search, furthest
-from .specification import Specification, SpecificationError, UnknownFunctionError, call_of
-from .verdict import Evidence, Status, Verdict
+from .specification import Specification, SpecificationError, call_of
+from .verdict import Evidence, Monitor, Status, Verdict
 
 __all__ = ["Analysis", "Linearizable", "analyse", "parts_of"]
 
@@ -224,9 +225,9 @@ class Linearizable:
         """For example `Linearizable(Register)`."""
         return f"Linearizable({self.specification.name})"
 
-    def start(self) -> LinearizabilityMonitor:
-        """A fresh monitor."""
-        return LinearizabilityMonitor(self)
+    def start(self) -> Monitor:
+        """A fresh monitor, which looks whenever the history has grown by half."""
+        return Collecting(self, growth=1.5, first=12)
 
     def judge(self, operations: Iterable[Operation], expired: Callable[[], bool] | None = None) -> Verdict:
         """The verdict on these operations; see `analyse` for `expired`.
@@ -247,45 +248,3 @@ class Linearizable:
         explanation = explain(analysis.specification or self.specification, analysis.deepest, analysis.reason)
         evidence = Evidence("cannot-be-placed", explanation.lines, explanation.operations, explanation.events)
         return Verdict(self.name, Status.INVALID, explanation.reason, evidence)
-
-
-FIRST_LOOK = 12
-"""Completed operations before the monitor looks for the first time."""
-
-
-class LinearizabilityMonitor:
-    """Collects operations; looks whenever the history has grown by half, and at the end."""
-
-    def __init__(self, prop: Linearizable) -> None:
-        self._property = prop
-        self._invoked: dict[int, Invoke] = {}
-        self._completed: dict[int, Complete] = {}
-        self._next_look = FIRST_LOOK
-
-    def feed(self, event: Event) -> Verdict | None:
-        """Take the next event; `invalid` if a look finds that nothing can repair the run."""
-        functions = self._property.functions
-        if isinstance(event, Invoke):
-            if functions is None or event.function in functions:
-                self._invoked[event.operation] = event
-        elif isinstance(event, Complete) and event.operation in self._invoked:
-            self._completed[event.operation] = event
-            if len(self._completed) >= self._next_look:
-                self._next_look += self._next_look // 2
-                verdict = self._judge()
-                if verdict.status is Status.INVALID:
-                    return verdict
-        return None
-
-    def finish(self) -> Verdict:
-        """The verdict on all operations; those without a completion may have happened or not."""
-        return self._judge()
-
-    def _judge(self) -> Verdict:
-        try:
-            pairs = ((invoke, self._completed.get(number)) for number, invoke in self._invoked.items())
-            return self._property.judge(operation_of(*pair) for pair in pairs)
-        except UnknownFunctionError as error:
-            known = ", ".join(f'"{function}"' for function in error.functions)
-            advice = f"let the property judge only those, Linearizable(..., functions=frozenset({{{known}}}))"
-            raise SpecificationError(f"{error}: {advice}, or give it another specification") from None

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..history import Complete, Event, Invoke, Operation, operation_of
-from ..specification import SpecificationError, UnknownFunctionError
-from ..verdict import Evidence, Status, Verdict
+from ..collecting import Collecting
+from ..history import Operation
+from ..specification import SpecificationError
+from ..verdict import Evidence, Monitor, Status, Verdict
 from .analysis import WORKLOADS, Analysis, analyse
 from .anomalies import Anomaly
 from .levels import LEVELS, ruled_out
 
 __all__ = ["Isolation"]
-
-FIRST_LOOK = 16
-"""Completed transactions before the monitor looks for the first time."""
-
 
 @dataclass(frozen=True)
 class Isolation:
@@ -58,9 +55,9 @@ class Isolation:
         """For example `Isolation(strict-serializable, list-append)`."""
         return f"Isolation({self.level}, {self.workload})"
 
-    def start(self) -> IsolationMonitor:
-        """A fresh monitor."""
-        return IsolationMonitor(self)
+    def start(self) -> Monitor:
+        """A fresh monitor, which looks whenever the history has doubled."""
+        return Collecting(self, growth=2, for_good=_for_good)
 
     def judge(self, operations: Iterable[Operation]) -> Verdict:
         """The verdict on these operations.
@@ -97,6 +94,11 @@ class Isolation:
         return Verdict(self.name, Status.INVALID, reason, evidence)
 
 
+def _for_good(verdict: Verdict) -> bool:
+    # A value that nobody wrote so far may be one that somebody writes later, which is another anomaly.
+    return verdict.evidence is not None and verdict.evidence.kind != "garbage-read"
+
+
 def _summary(anomaly: Anomaly) -> str:
     if not anomaly.steps:
         return anomaly.lines[0]
@@ -104,41 +106,3 @@ def _summary(anomaly: Anomaly) -> str:
         return "; ".join(step.why for step in anomaly.steps)
     names = [f"T{step.before}" for step in anomaly.steps]
     return f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''} would each have to come before the next, in a circle"
-
-
-class IsolationMonitor:
-    """Collects operations; looks whenever the history has doubled, and at the end."""
-
-    def __init__(self, prop: Isolation) -> None:
-        self._property = prop
-        self._invoked: dict[int, Invoke] = {}
-        self._completed: dict[int, Complete] = {}
-        self._next_look = FIRST_LOOK
-
-    def feed(self, event: Event) -> Verdict | None:
-        """Take the next event; `invalid` if a look finds what nothing can repair."""
-        functions = self._property.functions
-        if isinstance(event, Invoke):
-            if functions is None or event.function in functions:
-                self._invoked[event.operation] = event
-        elif isinstance(event, Complete) and event.operation in self._invoked:
-            self._completed[event.operation] = event
-            if len(self._completed) >= self._next_look:
-                self._next_look *= 2
-                verdict = self._judge()
-                # A value that nobody wrote so far may be one that somebody writes later, which is another anomaly.
-                if verdict.status is Status.INVALID and verdict.evidence and verdict.evidence.kind != "garbage-read":
-                    return verdict
-        return None
-
-    def finish(self) -> Verdict:
-        """The verdict on all transactions; those without a completion may have committed or not."""
-        return self._judge()
-
-    def _judge(self) -> Verdict:
-        try:
-            pairs = ((invoke, self._completed.get(number)) for number, invoke in self._invoked.items())
-            return self._property.judge(operation_of(*pair) for pair in pairs)
-        except UnknownFunctionError as error:
-            advice = 'let the property judge only those, Isolation(..., functions=frozenset({"txn"}))'
-            raise SpecificationError(f"{error}: {advice}") from None

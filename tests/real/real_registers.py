@@ -190,7 +190,8 @@ async def forks(host: Host) -> None:
     """A program whose machine runs more than one process."""
     if os.fork() == 0:
         while True:
-            Path("child.txt").write_text(str(host.incarnation))
+            Path("child.new").write_text(str(host.incarnation))
+            Path("child.new").replace("child.txt")
             time.sleep(0.05)
     await keeper(host)
 
