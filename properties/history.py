@@ -12,13 +12,15 @@ host's skewed clock never enters.  Besides invocations and completions the seque
 Histories that were recorded elsewhere have closed intervals, so a completion and an invocation at the same instant are
 concurrent; readers give such events an order in which invocations come first.
 
-Events are msgspec structs: creating one costs a fraction of a microsecond, and they encode themselves.
+Events are msgspec structs: creating one costs a fraction of a microsecond, and they encode themselves.  Those of which there are
+millions are not tracked by the garbage collector: values are immutable, so nothing in them can be part of a cycle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeAlias, overload
 
 import msgspec
@@ -37,7 +39,7 @@ class Outcome(StrEnum):
     INFO = "info"
 
 
-class Invoke(msgspec.Struct, frozen=True, tag="invoke"):
+class Invoke(msgspec.Struct, frozen=True, gc=False, tag="invoke"):
     """A process began an operation.  `time` is in virtual seconds."""
 
     index: int
@@ -48,7 +50,7 @@ class Invoke(msgspec.Struct, frozen=True, tag="invoke"):
     argument: Value = None
 
 
-class Complete(msgspec.Struct, frozen=True, tag="complete"):
+class Complete(msgspec.Struct, frozen=True, gc=False, tag="complete"):
     """An operation ended.  `result` is what the client learnt; `error` says why it is not `ok`."""
 
     index: int
@@ -86,7 +88,7 @@ class Incident(msgspec.Struct, frozen=True, tag="incident"):
 Event: TypeAlias = Invoke | Complete | Observe | Incident
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """One operation, from invocation to completion.
 
     `invoked` and `completed` are event indices; `completed` is None while the operation is pending and for `info`, which is
@@ -154,7 +156,6 @@ class History(Sequence[Event]):
     def __init__(self, events: Iterable[Event]) -> None:
         self._events: tuple[Event, ...] = tuple(events)
         self._operations = tuple(_pair(self._events))
-        self._by_id = {operation.id: operation for operation in self._operations}
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -168,6 +169,10 @@ class History(Sequence[Event]):
             KeyError: there is none.
         """
         return self._by_id[operation]
+
+    @cached_property
+    def _by_id(self) -> dict[int, Operation]:
+        return {operation.id: operation for operation in self.operations}
 
     def __len__(self) -> int:
         return len(self._events)
@@ -183,13 +188,13 @@ class History(Sequence[Event]):
         return self._events[index]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, History) and self._events == other._events
+        return isinstance(other, History) and tuple(self) == tuple(other)
 
     def __hash__(self) -> int:
-        return hash(len(self._events))
+        return hash(len(self))
 
     def __repr__(self) -> str:
-        return f"<History of {len(self._operations)} operations, {len(self._events)} events>"
+        return f"<History of {len(self.operations)} operations, {len(self)} events>"
 
 
 def _pair(events: tuple[Event, ...]) -> Iterator[Operation]:
