@@ -22,7 +22,7 @@ from typing import BinaryIO
 from ..history import History, Value, render
 from .edn import EdnReader, Form, parse_values
 from .errors import ReadError
-from .records import DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording
+from .records import ARGUMENT, DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording
 from .shapes import UNKNOWN, Shapes, plain_value
 
 __all__ = ["LOG_LINE", "NO_OPERATION", "read_edn", "read_log", "take"]
@@ -202,7 +202,7 @@ def take(form: Mapping[Value, Value], recording: Recording) -> None:
     value = form.get("value")
     if process == NEMESIS:
         recording.disturb(kind, function, value, error, time, index, form.get(HOST), form.get(DETAIL))
-    elif RESULT in form:
-        recording.add(process, kind, function, value, form.get("key"), error, time, index, form[RESULT])
+    elif (name := ARGUMENT if kind == "invoke" else RESULT) in form:
+        recording.add(process, kind, function, value, form.get("key"), error, time, index, form[name])
     else:
         recording.add(process, kind, function, value, form.get("key"), error, time, index)

@@ -5,7 +5,8 @@
     {"type":"complete","index":1,"time":0.14,"process":"c1","operation":0,"outcome":"ok"}
 
 JSON has fewer types than a history: tuples are arrays; bytes are `{"$bytes": "hexadecimal"}`; infinities and NaN are
-`{"$float": "inf"}`; frozen structs become arrays of their fields (and come back as tuples).  `events` lets a reader notice
+`{"$float": "inf"}`; integers of more than 63 bits `{"$int": "digits"}`; fractions `{"$ratio": "1/3"}`; frozen structs become arrays
+of their fields (and come back as tuples).  `events` lets a reader notice
 a file that lost its end; it may be left out of files made by hand.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -22,7 +24,7 @@ import msgspec
 from ..history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Value, render
 from .errors import ReadError
 
-__all__ = ["decode_history", "encode_history", "looks_like_ours", "write_history"]
+__all__ = ["decode_history", "encode_history", "looks_like_ours", "plain", "write_atomically", "write_history"]
 
 FORMAT: Literal["killpoint-history"] = "killpoint-history"
 VERSION = 1
@@ -60,12 +62,20 @@ def write_history(history: Iterable[Event], path: str | Path) -> None:
         HistoryError: a value cannot be written.
         OSError: the file cannot.
     """
-    data = encode_history(history)
+    write_atomically(path, [encode_history(history)])
+
+
+def write_atomically(path: str | Path, parts: Iterable[bytes]) -> None:
+    """Write a file that is either as it was or whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     target = Path(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with draft.open("wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
@@ -144,12 +154,16 @@ def _plain_event(event: Event) -> dict[str, object]:
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if value is not None:
-            fields[name] = {key: _plain(item) for key, item in value.items()} if isinstance(value, Mapping) else _plain(value)
+            fields[name] = {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else plain(value)
     return fields
 
 
-def _plain(value: Value) -> object:
-    """A value in terms of JSON."""
+def plain(value: Value) -> object:
+    """A value in terms of JSON.
+
+    Raises:
+        HistoryError: it is no value of a history.
+    """
     if value is None or isinstance(value, bool | str):
         return str(value) if isinstance(value, str) else value
     if isinstance(value, int):
@@ -161,9 +175,11 @@ def _plain(value: Value) -> object:
     if isinstance(value, bytes):
         return {"$bytes": value.hex()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, Fraction):
+        return {"$ratio": str(value)}
     if isinstance(value, msgspec.Struct):
-        return [_plain(getattr(value, name)) for name in value.__struct_fields__]
+        return [plain(getattr(value, name)) for name in value.__struct_fields__]
     raise HistoryError(f"{render(value)} ({type(value).__name__}) is no value of a history, so it cannot be written")
 
 
@@ -193,7 +209,7 @@ def _value(value: object, depth: int = 0) -> Value:
             ((name, text),) = value.items()
             if isinstance(text, str) and name in TAGGED:
                 return TAGGED[name](text)
-        raise ValueError("a value is no object, except {$bytes}, {$float} and {$int}")
+        raise ValueError("a value is no object, except {$bytes}, {$float}, {$int} and {$ratio}")
     return value
 
 
@@ -209,4 +225,11 @@ def _float(text: str) -> float:
     return float(text)
 
 
-TAGGED = {"$bytes": bytes.fromhex, "$float": _float, "$int": _integer}
+def _ratio(text: str) -> Fraction:
+    numerator, _slash, denominator = text.partition("/")
+    if not _integer(denominator):
+        raise ValueError("a ratio has no 0 below")
+    return Fraction(_integer(numerator), _integer(denominator))
+
+
+TAGGED = {"$bytes": bytes.fromhex, "$float": _float, "$int": _integer, "$ratio": _ratio}

@@ -21,7 +21,7 @@ from ..history import History, Value
 from .errors import ReadError
 from .jepsen import LONGEST_LINE, NO_OPERATION, take
 from .jsonl import DEEPEST, TAGGED
-from .records import DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording
+from .records import ARGUMENT, DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording
 
 __all__ = ["JSON_BEGINS", "read_json"]
 
@@ -46,6 +46,7 @@ class Row(msgspec.Struct):
     time: int | None = None
     index: int | None = None
     own_process: str | None = msgspec.field(default=None, name=PROCESS)
+    own_argument: object = msgspec.field(default=msgspec.UNSET, name=ARGUMENT)
     own_result: object = msgspec.field(default=msgspec.UNSET, name=RESULT)
     own_host: str | None = msgspec.field(default=None, name=HOST)
     own_detail: dict[str, object] | None = msgspec.field(default=None, name=DETAIL)
@@ -98,7 +99,8 @@ def _read_lines(first: bytes, file: BinaryIO, path: str, recording: Recording) -
 def _take_row(row: Row, recording: Recording) -> None:
     """Put an operation down; what is unusual goes the way of maps."""
     process, value, error = row.process, row.value, row.error
-    if row.own_process is not None or row.own_result is not msgspec.UNSET or process == NEMESIS:
+    own = row.own_result is not msgspec.UNSET or row.own_argument is not msgspec.UNSET
+    if own or row.own_process is not None or process == NEMESIS:
         said = {row_field.encode_name: getattr(row, row_field.name) for row_field in FIELDS}
         form: dict[Value, Value] = {name: _value(one) for name, one in said.items() if one is not msgspec.UNSET and name != DETAIL}
         if row.own_detail is not None:

@@ -25,12 +25,13 @@ import msgspec
 from ..history import History, Incident, Value, render
 from .recorded import FAIL, INFO, INVOKE, OK, OTHER, Columns, Recorded
 
-__all__ = ["DETAIL", "HOST", "NEMESIS", "OWN", "PROCESS", "RESULT", "Recording"]
+__all__ = ["ARGUMENT", "DETAIL", "HOST", "NEMESIS", "OWN", "PROCESS", "RESULT", "Recording", "argument_of", "result_of"]
 
 NEMESIS = "nemesis"
 OWN = "killpoint/"
-PROCESS, RESULT, HOST, DETAIL = f"{OWN}process", f"{OWN}result", f"{OWN}host", f"{OWN}detail"
-"""Fields of our own: the name of a process that is no number, a result that is not the value, an incident's host and detail."""
+PROCESS, ARGUMENT, RESULT, HOST, DETAIL = (OWN + name for name in ("process", "argument", "result", "host", "detail"))
+"""Fields of our own: the name of a process that is no number, an argument or result that is not the value, an incident's host and
+detail."""
 
 ENDINGS = {"ok": OK, "fail": FAIL, "info": INFO}
 NANOSECONDS = 1e9
@@ -73,9 +74,9 @@ class Recording:
         error: Value = None,
         time: int | None = None,
         index: int | None = None,
-        result: Value = ABSENT,
+        own: Value = ABSENT,
     ) -> None:
-        """Take the next record; `time` is in nanoseconds, `result` what stands beside the value as our own."""
+        """Take the next record; `time` is in nanoseconds, `own` an argument or result that stands beside the value."""
         columns = self._columns
         if index is not None:
             self._check_index(index)
@@ -95,7 +96,7 @@ class Recording:
             self._open[process] = slot = len(columns.functions)
             columns.processes.append(name)
             columns.functions.append(self._spoken.get(function) or self._speak(function))
-            columns.arguments.append(_argument(function, key, value) if key is not None or function in KEYED else value)
+            columns.arguments.append(argument_of(function, key, value) if own is ABSENT else own)
             columns.results.append(None)
             columns.kinds.append(INVOKE)
         else:
@@ -111,11 +112,11 @@ class Recording:
                 raise ValueError(f"process {process} ends a {function}, but what it invoked is a {invoked}")
             columns.kinds.append(ending)
             if ending == OK:
-                columns.results[slot] = _result(function, key, value) if function in KEYED else value
+                columns.results[slot] = result_of(function, key, value)
             elif ending == INFO:
                 del self._names[process]
-            if result is not ABSENT:
-                columns.results[slot] = result
+            if own is not ABSENT:
+                columns.results[slot] = own
             if error is not None:
                 columns.errors[slot] = error if isinstance(error, str) else render(error)
         columns.slots.append(slot)
@@ -211,14 +212,18 @@ def _printable(name: str, what: str) -> str:
     return name
 
 
-def _argument(function: str, key: Value, value: Value) -> Value:
+def argument_of(function: str, key: Value, value: Value) -> Value:
+    """The argument in the record of an invocation."""
     if function in KEYED:
         key, value = _key_and_value(key, value)
         return key if function in ("get", "delete") else (key, value)
-    return key, value
+    return value if key is None else (key, value)
 
 
-def _result(function: str, key: Value, value: Value) -> Value:
+def result_of(function: str, key: Value, value: Value) -> Value:
+    """The result in the record of an end that is `ok`."""
+    if function not in KEYED:
+        return value
     # What echoes the argument says nothing.
     return _key_and_value(key, value)[1] if function == "get" else None
 

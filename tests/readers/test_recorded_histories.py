@@ -105,7 +105,7 @@ INVOKE = b"{:process 0, :type :invoke, :f :write, :value 3}\n"
     [
         (b"", None, "empty"),
         (b"  \n\n", None, "empty"),
-        (b"hello", 1, "no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), JSON likewise, or JSON"),
+        (b"hello", 1, "no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), JSON likewise, or"),
         (b"# Killpoint\n\nFind it.\n", 1, "no history: expected a text log of Jepsen's, EDN"),
         (b"# Killpoint\n", 1, "(as EDN: '#' is no tag)"),
         (b"[tool.ruff]\nline = 3\n", 1, "no history: expected "),
