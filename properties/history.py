@@ -197,39 +197,64 @@ class History(Sequence[Event]):
         return f"<History of {len(self.operations)} operations, {len(self)} events>"
 
 
-def _pair(events: tuple[Event, ...]) -> Iterator[Operation]:
-    """Operations from events, checking the rules of the class docstring on the way."""
-    invocations: dict[int, Invoke] = {}
-    completions: dict[int, Complete] = {}
-    open_operation: dict[str, int] = {}
-    last_index, last_time = -1, float("-inf")
-    for event in events:
-        if event.index <= last_index:
-            raise HistoryError(f"event {event.index} comes after event {last_index}: indices must rise")
-        if not event.time >= last_time:
+class Rules:
+    """What must hold of any history, checked event by event: see `History`.
+
+    Raises:
+        HistoryError: from `follow`: the event cannot follow those before it; says why.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+        self._last_index, self._last_time = -1, float("-inf")
+        # Numbers of operations mostly rise one by one, and of those only the last is kept.
+        self._next_number = 0
+        self._other_numbers: set[int] = set()
+
+    def follow(self, event: Event) -> None:
+        """Take the next event."""
+        if event.index <= self._last_index:
+            raise HistoryError(f"event {event.index} comes after event {self._last_index}: indices must rise")
+        if not event.time >= self._last_time:
             raise HistoryError(
-                f"event {event.index} is at {event.time} s, after one at {last_time} s: time must not go backwards"
+                f"event {event.index} is at {event.time} s, after one at {self._last_time} s: time must not go backwards"
             )
-        last_index, last_time = event.index, event.time
+        self._last_index, self._last_time = event.index, event.time
         if isinstance(event, Invoke):
-            if event.operation in invocations:
-                raise HistoryError(f"operation {event.operation} of {event.process} is invoked twice (event {event.index})")
-            if event.process in open_operation:
+            number = event.operation
+            if number == self._next_number:
+                self._next_number += 1
+            elif 0 <= number < self._next_number or number in self._other_numbers:
+                raise HistoryError(f"operation {number} of {event.process} is invoked twice (event {event.index})")
+            else:
+                self._other_numbers.add(number)
+            if event.process in self._open:
                 raise HistoryError(
                     f"{event.process} invokes {event.function} (event {event.index}) while its operation "
-                    f"{open_operation[event.process]} is still open: a process has one operation at a time"
+                    f"{self._open[event.process]} is still open: a process has one operation at a time"
                 )
-            invocations[event.operation] = event
-            open_operation[event.process] = event.operation
+            self._open[event.process] = number
         elif isinstance(event, Complete):
-            if open_operation.get(event.process) != event.operation:
+            if self._open.get(event.process) != event.operation:
                 raise HistoryError(
                     f"event {event.index} completes operation {event.operation} of {event.process}, which is not open"
                 )
-            completions[event.operation] = event
             # After `info` the process name is spent: its operation stays open for ever.
             if event.outcome is not Outcome.INFO:
-                del open_operation[event.process]
+                del self._open[event.process]
+
+
+def _pair(events: tuple[Event, ...]) -> Iterator[Operation]:
+    """Operations from events, checking the rules on the way."""
+    invocations: dict[int, Invoke] = {}
+    completions: dict[int, Complete] = {}
+    follow = Rules().follow
+    for event in events:
+        follow(event)
+        if isinstance(event, Invoke):
+            invocations[event.operation] = event
+        elif isinstance(event, Complete):
+            completions[event.operation] = event
     for number, invoke in invocations.items():
         yield operation_of(invoke, completions.get(number))
 

@@ -40,7 +40,7 @@ Form: TypeAlias = "Value | dict[Value, Value]"
 """An element of the file: a dict if it is a map, else a value."""
 
 BLOCK = 1 << 18
-LONGEST_TOKEN = 1 << 24
+LONGEST_TOKEN = 1 << 22
 DEEPEST = 64
 MOST_DIGITS = 1000
 CACHED_ATOMS, LONGEST_CACHED = 4096, 64

@@ -33,7 +33,7 @@ LONGEST_LINE = 1 << 24
 LONGEST_PLAIN_LINE = 1 << 16
 CACHED, LONGEST_CACHED = 1 << 14, 64
 STRANGE = 32
-"""After so many elements in a row that are not plain lines, nobody looks for plain ones any more."""
+"""After so many elements in a row that are not plain lines, or lines in a row without one, nobody looks for plain ones any more."""
 
 NO_OPERATION = "there is no operation of a client in this file"
 
@@ -109,13 +109,21 @@ class Feed:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.by_line = True
-        self.returned = b""
+        self._handed = 0
+        self._returned = b""
+
+    def hand_back(self, line: bytes) -> None:
+        """Have the full reader read a line that is not plain."""
+        self._returned = line
+        self._handed = 0
 
     def read(self, size: int, /) -> bytes:
         """The line that was handed back, else the next."""
-        returned, self.returned = self.returned, b""
+        returned, self._returned = self._returned, b""
         if returned:
             return returned
+        self._handed += 1
+        self.by_line = self.by_line and self._handed <= STRANGE
         return self._file.readline(LONGEST_PLAIN_LINE) if self.by_line else self._file.read(size)
 
 
@@ -134,7 +142,7 @@ def read_edn(file: BinaryIO, path: str, *, gaps: bool = False) -> History:
     while True:
         if feed.by_line and reader.idle:
             strange = 0 if _take_plain_lines(feed, file, reader, shapes, recording) else strange + 1
-            feed.by_line = strange < STRANGE
+            feed.by_line = feed.by_line and strange < STRANGE
         form = next(elements, None)
         if form is None:
             break
@@ -153,7 +161,7 @@ def _take_plain_lines(feed: Feed, file: BinaryIO, reader: EdnReader, shapes: Sha
             line = readline(LONGEST_PLAIN_LINE)
             operation = take_line(line)
             if operation is None:
-                feed.returned = line
+                feed.hand_back(line)
                 break
             add(*operation)
             passed += 1

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import math
 import os
+import sys
+from array import array
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -21,8 +23,9 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from ..history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Value, render
+from ..history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Outcome, Rules, Value, render
 from .errors import ReadError
+from .recorded import FAIL, INFO, INVOKE, OK, OTHER, Columns, Recorded
 
 __all__ = ["decode_history", "encode_history", "looks_like_ours", "plain", "write_atomically", "write_history"]
 
@@ -97,14 +100,18 @@ def decode_history(file: BinaryIO, path: str) -> History:
     """
     expected = _header(file, path).events
     decoder = msgspec.json.Decoder(Event)
-    events: list[Event] = []
+    columns = Columns(indices=array("q"), numbers=[])
+    rules = Rules()
+    slots: dict[str, int] = {}
     number = 1
     while line := file.readline(LONGEST_LINE):
         number += 1
         if len(line) == LONGEST_LINE:
             raise ReadError(f"the line is longer than {LONGEST_LINE} bytes", path, number)
         try:
-            events.append(_valued(decoder.decode(line)))
+            event = _valued(decoder.decode(line))
+            rules.follow(event)
+            _keep(event, columns, slots)
         except msgspec.ValidationError as error:
             raise ReadError(f"this is no event: {error}", path, number) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -112,11 +119,45 @@ def decode_history(file: BinaryIO, path: str) -> History:
             raise ReadError("the file ends here: it seems to be truncated" if truncated else f"{error}", path, number) from None
         except RecursionError:
             raise ReadError(f"more than {DEEPEST} brackets are nested", path, number) from None
+        except OverflowError:
+            raise ReadError(f"the index of an event is less than {LARGEST_INTEGER}", path, number) from None
         except ValueError as error:
             raise ReadError(str(error), path, number) from None
-    if expected is not None and expected != len(events):
-        raise ReadError(f"the header promises {expected} events and there are {len(events)}: it seems to be truncated", path)
-    return _history(events, path)
+    if expected is not None and expected != len(columns.kinds):
+        raise ReadError(f"the header promises {expected} events and there are {len(columns.kinds)}: it seems to be truncated", path)
+    return Recorded(columns)
+
+
+def _keep(event: Event, columns: Columns, slots: dict[str, int]) -> None:
+    """Put an event into columns; `slots` has the place of what each process does."""
+    if event.time < 0:
+        raise ValueError(f"event {event.index} is at {event.time} s, before the beginning of time")
+    if isinstance(event, Invoke):
+        process = sys.intern(event.process)
+        kind, slot = INVOKE, len(columns.processes)
+        slots[process] = slot
+        columns.processes.append(process)
+        columns.functions.append(sys.intern(event.function))
+        columns.arguments.append(event.argument)
+        columns.results.append(None)
+        assert columns.numbers is not None
+        columns.numbers.append(event.operation)
+    elif isinstance(event, Complete):
+        kind, slot = ENDINGS[event.outcome], slots[event.process]
+        columns.results[slot] = event.result
+        if event.error is not None:
+            columns.errors[slot] = event.error
+    else:
+        kind, slot = OTHER, len(columns.others)
+        columns.others.append(event)
+    assert columns.indices is not None
+    columns.indices.append(event.index)
+    columns.kinds.append(kind)
+    columns.slots.append(slot)
+    columns.times.append(event.time)
+
+
+ENDINGS = {Outcome.OK: OK, Outcome.FAIL: FAIL, Outcome.INFO: INFO}
 
 
 def _header(file: BinaryIO, path: str) -> Header:
@@ -131,22 +172,6 @@ def _header(file: BinaryIO, path: str) -> Header:
     if header.version < 1:
         raise ReadError(f"there is no version {header.version} of the format", path, 1)
     return header
-
-
-def _history(events: list[Event], path: str) -> History:
-    try:
-        return History(events)
-    except HistoryError as error:
-        # Rare, so the line is found by bisection: the shortest prefix that is wrong ends there.
-        low, high = 0, len(events)
-        while high - low > 1:
-            middle = (low + high) // 2
-            try:
-                History(events[:middle])
-                low = middle
-            except HistoryError:
-                high = middle
-        raise ReadError(str(error), path, high + 1) from None
 
 
 def _plain_event(event: Event) -> dict[str, object]:

@@ -87,13 +87,20 @@ def _read_lines(first: bytes, file: BinaryIO, path: str, recording: Recording) -
             raise ReadError(f"this is no operation: {error}", path, number) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if line.strip():
-                cut = line[-1:] != b"\n"
-                raise ReadError("the file ends here: it seems to be truncated" if cut else f"{error}", path, number) from None
+                raise ReadError(_fault(line, error), path, number) from None
         except RecursionError:
             raise ReadError(f"more than {DEEPEST} brackets are nested", path, number) from None
         except ValueError as error:
             raise ReadError(str(error), path, number) from None
         line = file.readline(LONGEST_LINE)
+
+
+def _fault(line: bytes, error: Exception) -> str:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "this is not UTF-8 text"
+    return f"{error}" if line[-1:] == b"\n" else "the file ends here: it seems to be truncated"
 
 
 def _take_row(row: Row, recording: Recording) -> None:

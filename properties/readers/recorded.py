@@ -15,7 +15,7 @@ from typing import overload
 
 from ..history import Complete, Event, History, Incident, Invoke, Observe, Operation, Outcome, Value
 
-__all__ = ["INVOKE", "OTHER", "Columns", "Recorded"]
+__all__ = ["FAIL", "INFO", "INVOKE", "OK", "OTHER", "Columns", "Recorded"]
 
 INVOKE, OK, FAIL, INFO, OTHER = range(5)
 """What an event is: an invocation, how an operation ended, or neither."""
@@ -33,7 +33,7 @@ class Columns:
     unit: float = 1.0
     kinds: bytearray = field(default_factory=bytearray)
     slots: array[int] = field(default_factory=lambda: array("q"))
-    times: array[int] | array[float] = field(default_factory=lambda: array("d"))
+    times: array[float] = field(default_factory=lambda: array("d"))
     indices: array[int] | None = None
     processes: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
@@ -38,6 +39,7 @@ NANOSECONDS = 1e9
 KEYED = frozenset({"get", "put", "append", "delete"})
 TIMELESS = -1
 LATEST = 1 << 62
+LONGEST_WORD = 60
 ABSENT = object()
 
 
@@ -57,7 +59,7 @@ class Recording:
         self._taken: dict[str, str] = {}
         self._spoken: dict[str, str] = {}
         self._open: dict[str, int] = {}
-        self._columns = Columns(NANOSECONDS, times=array("q"))
+        self._columns = Columns(NANOSECONDS, times=cast("array[float]", array("q")))
 
     @property
     def operations(self) -> int:
@@ -90,7 +92,8 @@ class Recording:
             if process in self._open:
                 other = columns.functions[self._open[process]]
                 raise ValueError(
-                    f"process {process} invokes {function} while its {other} is still open: a process has one operation at a time"
+                    f"process {_word(process)} invokes {_word(function)} while its {other} is still open: "
+                    "a process has one operation at a time"
                 )
             name = self._names.get(process) or self._enter(process)
             self._open[process] = slot = len(columns.functions)
@@ -105,11 +108,11 @@ class Recording:
                 raise ValueError(f"the type of an operation is invoke, ok, fail or info, not {render(kind)}")
             open_slot = self._open.pop(process, None)
             if open_slot is None:
-                raise ValueError(f"process {process} ends a {function} ({kind}) that was never invoked, or ended before")
+                raise ValueError(f"process {_word(process)} ends a {_word(function)} ({kind}) that was never invoked, or ended before")
             slot = open_slot
             invoked = columns.functions[slot]
             if invoked != function:
-                raise ValueError(f"process {process} ends a {function}, but what it invoked is a {invoked}")
+                raise ValueError(f"process {_word(process)} ends a {_word(function)}, but what it invoked is a {invoked}")
             columns.kinds.append(ending)
             if ending == OK:
                 columns.results[slot] = result_of(function, key, value)
@@ -203,6 +206,11 @@ class Recording:
         if isinstance(value, tuple) and all(isinstance(one, tuple) for one in value):
             return "txn"
         raise ValueError("an operation needs an :f, the function that was called")
+
+
+def _word(name: str) -> str:
+    """A name in a sentence."""
+    return name if name.isprintable() and 0 < len(name) < LONGEST_WORD else render(name)
 
 
 def _printable(name: str, what: str) -> str:

@@ -30,7 +30,7 @@ Told: TypeAlias = Callable[[int, int], None]
 
 BLOCK = 1 << 18
 MOST_GROWTH = 200
-HARMLESS = 1 << 26
+HARMLESS = 1 << 24
 MOST_MEMORY = 1 << 28
 """What unpacking may take: xz asks for up to 64 MB, zstd for up to 128 MB, unless they were told to exaggerate."""
 
@@ -147,21 +147,30 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: object) -> int:
+        # Filled as far as there is anything, so that what is wrong with a short file comes before what its beginning looks like.
         view = memoryview(buffer)  # type: ignore[arg-type]  # any buffer
+        filled = 0
+        while filled < len(view):
+            data = self._next(len(view) - filled)
+            if not data:
+                break
+            view[filled : filled + len(data)] = data
+            filled += len(data)
+        self._count += filled
+        if self._count > HARMLESS and self._count > MOST_GROWTH * self._packed.count:
+            grown = f"{MOST_GROWTH} times its size"
+            raise ReadError(f"this {self._packing} file unpacks to more than {grown}: unpack it yourself, if it is a history", self._name)
+        return filled
+
+    def _next(self, size: int) -> bytes:
         try:
-            data = self._read(min(len(view), BLOCK))
+            return self._read(size)
         except EOFError:
             raise ReadError(f"the {self._packing} file ends too early: it seems to be truncated", self._name) from None
         except MemoryError:
             raise ReadError(f"unpacking this {self._packing} file takes too much memory: unpack it yourself", self._name) from None
         except (OSError, zlib.error, lzma.LZMAError, ValueError) as error:
             raise ReadError(f"the {self._packing} file is damaged: {error}", self._name) from None
-        self._count += len(data)
-        if self._count > HARMLESS and self._count > MOST_GROWTH * self._packed.count:
-            grown = f"{MOST_GROWTH} times its size"
-            raise ReadError(f"this {self._packing} file unpacks to more than {grown}: unpack it yourself, if it is a history", self._name)
-        view[: len(data)] = data
-        return len(data)
 
 
 class _Xz:
