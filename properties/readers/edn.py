@@ -45,7 +45,7 @@ DEEPEST = 64
 MOST_DIGITS = 1000
 CACHED_ATOMS, LONGEST_CACHED = 4096, 64
 
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*'
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 # An unterminated string runs to the end of the block.  A character is a backslash and one more, whatever it is.
 TOKEN = re.compile(
     rf';[^\n]*|{_STRING}(?:"|\\?\Z)|#[_{{]|[\[\](){{}}]|\\.[^\s,;"()\[\]{{}}]*|\\\Z|[^\s,;"()\[\]{{}}]+',
@@ -68,7 +68,7 @@ BRACKETS = frozenset({"[", "]", "(", ")", "{", "}", "#{", "#_"})
 CONTROL = re.compile(r"[\x00-\x20\x7f]")
 HEXADECIMAL_DIGITS = frozenset("0123456789abcdefABCDEF")
 MISSING = object()
-DISCARD, METADATA, TAG, BYTES = "#_", "^", "#", "#killpoint/bytes"
+DISCARD, METADATA, BYTES = "#_", "^", "#killpoint/bytes"
 LARGEST_EXPONENT = 400
 
 
@@ -261,7 +261,7 @@ class EdnReader:
     def _tag(self, token: str) -> str:
         if len(token) < 2 or not SYMBOL.fullmatch(token[1:]):
             raise self.error(f"{_excerpt(token)} is no tag")
-        return TAG
+        return token
 
     def _atom(self, token: str) -> Value:
         try:

@@ -208,7 +208,7 @@ def take(form: Mapping[Value, Value], recording: Recording) -> None:
     if error is None:
         error = form.get("exception")
     value = form.get("value")
-    if process == NEMESIS:
+    if own is None and process == NEMESIS:
         recording.disturb(kind, function, value, error, time, index, form.get(HOST), form.get(DETAIL))
     elif (name := ARGUMENT if kind == "invoke" else RESULT) in form:
         recording.add(process, kind, function, value, form.get("key"), error, time, index, form[name])

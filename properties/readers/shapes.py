@@ -3,8 +3,8 @@
 The keys of such lines come in very few orders.  So the order is learnt from a line, and made into one regular expression that takes
 all its fields apart at once: about two microseconds per line, where tokens one by one take ten.  What an expression takes is
 what the full reader would (`EdnReader`), to the value; it takes only what is plain (printable ASCII, atoms, vectors up to three
-deep) and leaves everything else, whatever is wrong included, to the full reader.  Its quantifiers are possessive, so a line costs
-time in proportion to its length, whatever stands in it.
+deep) and leaves everything else, whatever is wrong included, to the full reader.  Fields that nobody asks for are not looked into.
+Its quantifiers are possessive, so a line costs time in proportion to its length, whatever stands in it.
 """
 
 from __future__ import annotations
