@@ -96,11 +96,13 @@ def _value_and_reason(text: str) -> tuple[Value, str | None]:
 
 
 def _told(text: str) -> Value:
-    """What the nemesis says it did; prose, if it is no value."""
+    """What the nemesis says it did; prose, if it is no single value."""
+    said = text.partition("\t")[0]
     try:
-        return parse_values(text.partition("\t")[0])[0]
+        values = parse_values(said)
     except ValueError:
-        return text
+        return said
+    return values[0] if len(values) == 1 else said
 
 
 class Feed:

@@ -10,6 +10,7 @@ Its quantifiers are possessive, so a line costs time in proportion to its length
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ..history import Value
 from .edn import TOKEN, atom
@@ -151,8 +152,13 @@ def _plain_value(text: str) -> Value:
             done = tuple(stack.pop())
             stack[-1].append(done)
         else:
-            stack[-1].append(NAMED.get(token, UNKNOWN) if token in NAMED else atom(token))
+            stack[-1].append(_atom(token))
     return stack[0][0]
+
+
+@lru_cache(CACHED)
+def _atom(token: str) -> Value:
+    return NAMED[token] if token in NAMED else atom(token)
 
 
 NAMED: dict[str, Value] = {"nil": None, "true": True, "false": False}
