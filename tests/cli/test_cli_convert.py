@@ -46,7 +46,7 @@ def test_the_history_of_a_run_goes_to_other_checkers(killpoint: Killpoint, folde
     ended = killpoint("convert", "history.jsonl", "out.edn", "--to", "edn")
     assert ended.code == 0
     back = read_history("out.edn")
-    assert len(back.operations) > 5
+    assert len(back.operations) > 1
     for one, other in zip(back.operations, history.operations, strict=True):
         assert (one.process, one.function, one.argument, one.outcome) == (other.process, other.function, other.argument, other.outcome)
         assert (one.result, one.error) == (other.result, other.error)
