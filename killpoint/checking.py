@@ -18,7 +18,7 @@ from .properties.isolation import LEVELS, WORKLOADS, Isolation
 from .properties.ledger import IssuanceLedger
 from .properties.linearizability import Linearizable
 from .properties.locks import FencedMutex, OwnedMutex, ReentrantMutex, owned_by_process
-from .properties.readers import ReadError, read_history
+from .properties.readers import ReadError, Told, read_history
 from .properties.registers import CasRegister, MultiRegister, Register
 from .properties.sets import GrowSet, Set
 from .properties.specification import Call, Specification, SpecificationError, UnknownFunctionError
@@ -70,13 +70,21 @@ def functions_of(specification: Specification) -> tuple[str, ...]:
     return ()
 
 
-def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None) -> Verdict:
+def check_file(
+    path: str | Path,
+    model_name: str,
+    timeout: float | None = 60.0,
+    *,
+    isolation: str | None = None,
+    gaps: bool = False,
+    told: Told | None = None,
+) -> Verdict:
     """Decide whether the history in a file is linearizable for a model, in at most about `timeout` seconds (None: no limit).
 
     A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set`
     whose only question is a read of all elements is a `grow-set`.  Where operations of a lock name no client, their process is it.
     Transactions (`list-append`, `rw-register`) are held to a level of isolation instead, by default `ISOLATION`; that
-    takes time in proportion to their number, so the limit does not count.
+    takes time in proportion to their number, so the limit does not count.  `gaps` and `told` are as for `read_history`.
 
     Raises:
         UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given.
@@ -89,7 +97,9 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, 
     if isolation is not None and model_name not in WORKLOADS:
         what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
         raise UnknownModelError(f"{what}, and {model_name} is none of them")
-    operations = read_history(path).operations
+    operations = read_history(path, told, gaps=gaps).operations
+    if not operations:
+        raise ReadError("there is no operation in this history, so there is nothing to check", str(path))
     try:
         if model_name in WORKLOADS:
             return Isolation(isolation or ISOLATION, model_name).judge(operations)

@@ -11,6 +11,7 @@ from ..checking import check_file, models
 from ..report.text import verdict_lines
 from .arguments import VALID, UsageError
 from .console import as_plain, code_of, print_json, show
+from .reading import Reading
 
 __all__ = ["run"]
 
@@ -30,7 +31,10 @@ def run(options: Namespace) -> int:
         raise UsageError(f"{options.file} cannot be read: No such file or directory")
     if options.model is None:
         raise UsageError(f"--model is missing: say what {options.file} is a history of, with one of {', '.join(models())}")
-    verdict = check_file(options.file, options.model, options.timeout, isolation=options.isolation)
+    with Reading(quiet=options.json) as told:
+        verdict = check_file(
+            options.file, options.model, options.timeout, isolation=options.isolation, gaps=options.gaps, told=told
+        )
     if options.json:
         print_json({"file": str(options.file), "model": options.model, **as_plain(verdict)})
     else:
