@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from .properties.containers import FifoQueue, PriorityQueue, Stack
 from .properties.counter import Counter
-from .properties.history import Operation
+from .properties.history import History, Operation
 from .properties.independent import split_by_key
 from .properties.isolation import LEVELS, WORKLOADS, Isolation
 from .properties.ledger import IssuanceLedger
@@ -25,7 +26,7 @@ from .properties.specification import Call, Specification, SpecificationError, U
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
 
-__all__ = ["ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "UnknownModelError", "check_file", "functions_of", "models"]
+__all__ = ["ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "Examined", "UnknownModelError", "check_file", "examine_file", "functions_of", "models"]
 
 MODELS: dict[str, Specification] = {
     "register": Register(),
@@ -82,6 +83,24 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, 
         UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given.
         ReadError: the file cannot be read as a history, or it has operations that the model does not know.
     """
+    return examine_file(path, model_name, timeout, isolation=isolation).verdict
+
+
+class Examined(NamedTuple):
+    """A verdict, and what it was reached on: what was read, and the specification with the operations as it takes them.
+
+    Transactions have a `workload` instead of a specification.
+    """
+
+    verdict: Verdict
+    history: History
+    operations: Sequence[Operation]
+    specification: Specification | None = None
+    workload: str = ""
+
+
+def examine_file(path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None) -> Examined:
+    """The same as `check_file`, with what a picture needs."""
     if model_name not in models():
         raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(models())}")
     if isolation is not None and isolation not in LEVELS:
@@ -89,11 +108,14 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, 
     if isolation is not None and model_name not in WORKLOADS:
         what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
         raise UnknownModelError(f"{what}, and {model_name} is none of them")
-    operations = read_history(path).operations
+    history = read_history(path)
+    operations: Sequence[Operation] = history.operations
     try:
         if model_name in WORKLOADS:
-            return Isolation(isolation or ISOLATION, model_name).judge(operations)
-        return _linearizable(MODELS[model_name], operations, timeout)
+            verdict = Isolation(isolation or ISOLATION, model_name).judge(operations)
+            return Examined(verdict, history, operations, workload=model_name)
+        specification, operations = _as_meant(MODELS[model_name], operations)
+        return Examined(_linearizable(specification, operations, timeout), history, operations, specification)
     except UnknownFunctionError as error:
         raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
     except SpecificationError as error:
@@ -101,7 +123,6 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, 
 
 
 def _linearizable(specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
-    specification, operations = _as_meant(specification, operations)
     ends = None if timeout is None else time.monotonic() + timeout
     expired = None if ends is None else lambda: time.monotonic() > ends
     return Linearizable(specification, budget=None).judge(operations, expired)
