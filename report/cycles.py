@@ -42,7 +42,7 @@ def anomaly_figure(anomaly: Anomaly, operations: Mapping[int, Operation]) -> str
     if not 2 <= len(nodes) <= MOST or len(set(nodes)) < len(nodes):
         return ""
     places = _ring(len(nodes))
-    tall = round(max(y for _x, y in places) + TALL / 2 + 8)
+    tall = round(max(y for _x, y in places) + TALL / 2 + (26 if len(nodes) == 2 else 8))
     where = dict(zip(nodes, places, strict=True))
     edges = "".join(_edge(where[step.before], where[step.after], step.kind, step.why, len(nodes)) for step in anomaly.steps)
     boxes = "".join(_box(identity, operations.get(identity), where[identity]) for identity in nodes)
@@ -53,10 +53,10 @@ def anomaly_figure(anomaly: Anomaly, operations: Mapping[int, Operation]) -> str
 def _ring(count: int) -> list[tuple[float, float]]:
     """Places of the boxes' centres, clockwise from the top."""
     across = (WIDTH - BOX) / 2 - 6
-    down = 62.0 if count == 2 else max(58.0, count * 19.0)
+    down = max(58.0, count * 19.0)
     turns = [2 * pi * place / count - pi / 2 for place in range(count)]
     if count == 2:  # side by side reads better than one above the other
-        return [(BOX / 2 + 4, 64.0), (WIDTH - BOX / 2 - 4, 64.0)]
+        return [(BOX / 2 + 4, 44.0), (WIDTH - BOX / 2 - 4, 44.0)]
     return [(WIDTH / 2 + across * cos(turn), down + TALL / 2 + 6 + down * sin(turn)) for turn in turns]
 
 

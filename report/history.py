@@ -52,7 +52,8 @@ def history_html(
     by_id = {operation.id: operation for operation in operations}
     told = _story(heading, operations, verdict, parts) + _anomalies(anomalies, counts, by_id)
     side = f'<aside class="side"><div class="words">{told}<section class="why scripted" hidden></section></div>{_PANEL}</aside>'
-    return document(heading, "history.css", side + _stage(verdict, parts), table, _SCRIPTS)
+    stage = _stage(verdict, choice=len(parts) > 1 or bool(anomalies))
+    return document(heading, "history.css", side + stage, table, _SCRIPTS)
 
 
 def history_fragment(page: str, height: int = 560) -> str:
@@ -119,14 +120,14 @@ _BUTTONS = (
 )
 
 
-def _stage(verdict: Verdict | None, parts: Sequence[Part]) -> str:
-    """Buttons, and room for the picture."""
+def _stage(verdict: Verdict | None, *, choice: bool) -> str:
+    """Buttons, with `choice` a list of what to show, and room for the picture."""
     bar = "".join(f'<button data-key="{key}" title="{title}">{face}</button>' for key, face, title in _BUTTONS)
     if verdict is not None and verdict.status is not Status.VALID:
         face = "violation" if verdict.status is Status.INVALID else "how far"
         bar += f'<button data-key="v" class="go {verdict.status.value}" title="to where it ends (v)">{face}</button>'
-    if len(parts) > 1:
-        bar += '<select aria-label="part"></select>'
+    if choice:
+        bar += '<select aria-label="what is shown"></select>'
     search = '<input type="search" placeholder="value, process (/)" aria-label="search"><output></output>'
     legend = '<button data-key="?" title="marks and keys (?)">?</button>'
     return "".join(

@@ -1,10 +1,10 @@
 // The picture, on a canvas: what is in sight is drawn anew for every change, everything else costs nothing.
 const makeChart = (history, canvas) => {
-  const AXIS = 22, GUTTER = 74, FAR = 3000, FONT = '11px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
+  const AXIS = 22, HEAD = AXIS + 14, GUTTER = 74, FAR = 3000, FONT = '11px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
   const pen = canvas.getContext("2d");
   const view = {
     width: 800, height: 400, ratio: 1, left: 0, scale: 1, top: 0, tall: 26, axis: history.timed ? "time" : "even",
-    part: -1, way: 0, line: true, lanes: [], row: new Int32Array(history.count).fill(-1),
+    part: -1, way: 0, line: true, lanes: [], shown: [], row: new Int32Array(history.count).fill(-1),
     hovered: -1, selected: -1, hits: [], anomaly: -1,
   };
   let colours = {}, letter = 6.6;
@@ -18,16 +18,19 @@ const makeChart = (history, canvas) => {
   const axis = () => history.axes[view.axis];
   const X = (value) => GUTTER + (value - view.left) * view.scale;
   const end = (i) => { const to = axis().to[i]; return to === Infinity ? axis().end : to; };
-  const Y = (i) => AXIS + view.row[i] * view.tall - view.top;
+  const Y = (i) => HEAD + view.row[i] * view.tall - view.top;
   const room = () => view.width - GUTTER;
   const limits = () => ({ least: Math.min(room() / axis().end, 40), most: view.axis === "even" ? 90 : 30 });
   const spot = (i) => Y(i) + view.tall * (view.tall >= 26 ? 0.7 : 0.5);      // the height of moments: below the words
-  const choose = (part) => {
+  // What is shown: one part, or all of them; `clients`, if given, are the only ones.
+  const choose = (part, clients = null) => {
     view.part = part;
     view.way = 0;
-    view.lanes = history.lanesOf((i) => part < 0 || history.part[i] === part);
+    view.lanes = history.lanesOf((i) => (part < 0 || history.part[i] === part) && (!clients || clients.has(history.laneOf[history.process[i]])));
     view.row.fill(-1);
     for (const { row, list } of view.lanes) for (const i of list) view.row[i] = row;
+    view.shown = Array.from({ length: history.count }, (_, i) => i).filter((i) => view.row[i] >= 0);
+    history.evenOut(view.shown);
   };
   const partInSight = () => (view.part >= 0 ? view.part : history.parts.length === 1 ? 0 : view.selected >= 0 ? history.part[view.selected] : -1);
   const orderOf = (part) => (part < 0 ? undefined : history.orders[part][part === partInSight() ? view.way : 0] ?? history.orders[part][0]);
@@ -38,7 +41,8 @@ const makeChart = (history, canvas) => {
   const label = (i, x, width, y, high) => {
     const letters = Math.floor((width - 8) / letter);
     if (letters < 1 || high < 11) return;
-    const call = history.text(history.call[i]), result = history.outcome[i] === 2 ? "?" : history.text(history.result[i]);
+    const name = view.part >= 0 ? history.parts[view.part][0] : "";     // which the part's operations need not repeat
+    const call = history.text(history.call[i]).replace(`(${name}, `, "(").replace(`(${name})`, "()"), result = history.outcome[i] === 2 ? "?" : history.text(history.result[i]);
     const inside = call.replace(/^[^(]*\(|\)$/g, "");
     const choices = [result ? `${call} → ${result}` : call, call.endsWith("()") && result ? `→${result}` : call, result && call.endsWith("()") ? result : inside];
     const told = choices.find((text) => text.length <= letters) ?? (letters >= 5 ? `${choices[0].slice(0, letters - 1)}…` : "");
@@ -79,7 +83,7 @@ const makeChart = (history, canvas) => {
     label(i, x, pending ? Math.min(X(axis().end), view.width, next - 4) - x : width, y, high);
   };
   const drawLane = ({ row, list }) => {
-    const y = AXIS + row * view.tall - view.top, pad = view.tall > 12 ? 3 : view.tall > 5 ? 1 : 0, high = view.tall - 2 * pad;
+    const y = HEAD + row * view.tall - view.top, pad = view.tall > 12 ? 3 : view.tall > 5 ? 1 : 0, high = view.tall - 2 * pad;
     const shown = view.left, [first, last] = inSight(list, axis(), shown, view.left + room() / view.scale);
     let painted = -1;                             // the last pixel that has a bar already
     const ink = inks(), { from, to } = axis();
@@ -104,7 +108,7 @@ const makeChart = (history, canvas) => {
     const points = history.pointsOf(order, view.axis), { list } = order;
     const from = Math.max(rank(points, view.left, true) - 1, 0), to = Math.min(rank(points, view.left + room() / view.scale) + 1, list.length);
     if (to - from > FAR || to <= from) return;
-    const crowded = to - from > 600, middle = (k) => [X(points[k]), spot(list[k])];
+    const crowded = to - from > 160, middle = (k) => [X(points[k]), spot(list[k])];
     if (strong) {
       pen.strokeStyle = colours.blue;
       pen.globalAlpha = crowded ? 0.3 : 0.75;
@@ -115,7 +119,7 @@ const makeChart = (history, canvas) => {
       pen.stroke();
       pen.globalAlpha = 1;
     }
-    const size = clamp(Math.min(view.tall / 5, (room() / (to - from)) * 1.5), 1, 3.6);
+    const size = clamp(Math.min(view.tall / 5, (room() / (to - from)) * 0.9), 1.2, 3.6);
     pen.fillStyle = colours.blue;
     pen.strokeStyle = colours.paper;
     pen.lineWidth = 1.2;
@@ -134,7 +138,7 @@ const makeChart = (history, canvas) => {
     for (let k = Math.max(from, 0); k < to; k++) {
       const before = k ? order.after[k - 1] : history.initial, told = history.text(order.after[k]), x = X(points[k]);
       if (order.after[k] === before || told.length > 24 || x < free || x + told.length * letter > view.width) continue;
-      tag(told, x + 4, Math.max(Y(list[k]) + 2, AXIS + 6));
+      tag(told, x + 7, spot(list[k]));
       free = x + told.length * letter + 14;
     }
   };
@@ -151,21 +155,27 @@ const makeChart = (history, canvas) => {
   };
 
   // ---- what stands out ------------------------------------------------------------------------------------------------------------
-  const frame = (i, colour, thick, dash = []) => {
+  // Where the bar of an operation ends to the eye: one that never ended is covered by what its client did next.
+  const seenTo = (i) => {
+    if (axis().to[i] !== Infinity) return axis().to[i];
+    const { list } = view.lanes[view.row[i]], next = list[rank(list, i)];
+    return next === undefined ? axis().end : Math.max(axis().from[next], axis().from[i]);
+  };
+  const frame = (i, colour, thick, dash = [], out = 0) => {
     if (view.row[i] < 0) return;
-    const x = clamp(X(axis().from[i]), GUTTER, view.width + 4), to = clamp(X(end(i)), GUTTER, view.width + 6);
+    const x = clamp(X(axis().from[i]), GUTTER, view.width + 4), to = clamp(X(seenTo(i)), GUTTER, view.width + 6);
     if (to <= GUTTER || x > view.width) return;
     pen.strokeStyle = colour;
     pen.lineWidth = thick;
     pen.setLineDash(dash);
-    pen.strokeRect(x - 1, Y(i) + 1.5, Math.max(to - x + 2, 4), Math.max(view.tall - 3, 2));
+    pen.strokeRect(x - 1 - out, Y(i) + 1.5 - out, Math.max(to - x + 2, 4) + 2 * out, Math.max(view.tall - 3, 2) + 2 * out);
     pen.setLineDash([]);
   };
   const flag = (i, told, colour) => {             // a word above a bar
     if (view.row[i] < 0 || X(axis().from[i]) > view.width || X(end(i)) < GUTTER) return;
     pen.font = `bold ${FONT}`;
     const width = pen.measureText(told).width + 10, x = clamp(X(axis().from[i]) - 1, GUTTER + 2, Math.max(view.width - width - 4, GUTTER));
-    const y = Math.max(Y(i) - 13, AXIS + 1);
+    const y = Math.max(Y(i) - 14, AXIS);
     pen.fillStyle = colour;
     pen.fillRect(x, y, width, 15);
     pen.fillStyle = colours.paper;
@@ -235,7 +245,7 @@ const makeChart = (history, canvas) => {
     pen.fillStyle = colours.paper;
     pen.fillRect(0, 0, view.width, view.height);
     for (const { row } of view.lanes) {
-      const y = AXIS + row * view.tall - view.top;
+      const y = HEAD + row * view.tall - view.top;
       if (row % 2 || y + view.tall < AXIS || y > view.height) continue;
       pen.fillStyle = colours.panel;
       pen.globalAlpha = 0.55;
@@ -243,19 +253,20 @@ const makeChart = (history, canvas) => {
       pen.globalAlpha = 1;
     }
     let row = 0, free = -Infinity;
+    const foot = Math.min(HEAD + view.lanes.length * view.tall - view.top + (history.bands.length ? 18 : 0), view.height);
     for (const { what, [view.axis]: [from, to] } of history.bands) {
       const x = Math.max(X(from), GUTTER), width = Math.max(X(to), x + 1) - x;
       if (X(to) < GUTTER || x > view.width) continue;
       pen.fillStyle = colours.red;
       pen.globalAlpha = 0.09;
-      pen.fillRect(x, AXIS, width, view.height);
+      pen.fillRect(x, AXIS, width, foot - AXIS);
       pen.globalAlpha = 0.5;
-      pen.fillRect(x, AXIS, 1, view.height);
+      pen.fillRect(x, AXIS, 1, foot - AXIS);
       pen.globalAlpha = 1;
       row = x < free ? (row + 1) % 4 : 0;
       const most = Math.floor((view.width - x - 6) / (letter * 0.87)), told = what.length > most ? `${what.slice(0, Math.max(most - 1, 0))}…` : what;
       pen.font = FONT.replace("11px", "9.5px");
-      pen.fillText(told, x + 4, view.height - 6 - 11 * row);
+      pen.fillText(told, x + 4, foot - 5 - 11 * row);
       free = Math.max(free, x + 8 + told.length * letter * 0.87);
       pen.font = FONT;
     }
@@ -270,7 +281,7 @@ const makeChart = (history, canvas) => {
     for (let value = Math.max(Math.ceil(view.left / step), 0) * step; value <= last; value += step) {
       const x = X(value);
       pen.fillStyle = colours.soft;
-      const told = even ? `#${Math.round(value)}` : `${tickText(value, step)} s`;
+      const told = even ? `#${axis().events[Math.min(Math.round(value), axis().events.length - 1)] ?? 0}` : `${tickText(value, step)} s`;
       if (x + told.length * letter < view.width) pen.fillText(told, x + 2, AXIS - 7);
     }
   };
@@ -283,14 +294,14 @@ const makeChart = (history, canvas) => {
     pen.fillText(view.axis === "even" ? "event" : "", 8, AXIS - 7);
     const every = Math.max(Math.ceil(11 / view.tall), 1);
     for (const { row, names } of view.lanes) {
-      const y = AXIS + row * view.tall - view.top;
+      const y = HEAD + row * view.tall - view.top;
       if (y + view.tall < AXIS || y > view.height || row % every) continue;
       const told = names.length > 1 ? `${names[0]} +${names.length - 1}` : names[0], most = Math.floor((GUTTER - 12) / letter);
       pen.fillText(told.length > most ? `${told.slice(0, most - 1)}…` : told, 8, y + view.tall / 2 + 4);
     }
   };
   const draw = () => {
-    const start = performance.now(), bottom = AXIS + view.lanes.length * view.tall;
+    const start = performance.now(), bottom = HEAD + view.lanes.length * view.tall;
     pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
     pen.font = FONT;
     drawGround();
@@ -301,7 +312,7 @@ const makeChart = (history, canvas) => {
     drawGrid();
     let seen = 0;
     for (const lane of view.lanes) {
-      const y = AXIS + lane.row * view.tall - view.top;
+      const y = HEAD + lane.row * view.tall - view.top;
       if (y + view.tall >= AXIS && y <= view.height) seen += drawLane(lane);
     }
     const chosen = partInSight();
@@ -314,7 +325,7 @@ const makeChart = (history, canvas) => {
     for (const part of ending) if (view.part < 0 || view.part === part) drawEnd(orderOf(part));
     if (view.anomaly >= 0) drawCycle(history.cycles[view.anomaly]);
     for (const i of view.hits.slice(0, FAR)) frame(i, colours.amber, 2);
-    for (const [i, colour, thick] of [[view.selected, colours.blue, 2.4], [view.hovered, colours.ink, 1.2]]) if (i >= 0) frame(i, colour, thick);
+    for (const [i, colour, thick] of [[view.selected, colours.blue, 2.4], [view.hovered, colours.ink, 1.2]]) if (i >= 0) frame(i, colour, thick, [], 2);
     pen.restore();
     if (bottom - view.top < view.height) { pen.fillStyle = colours.line; pen.fillRect(0, bottom - view.top, view.width, 1); }
     drawAxis();
@@ -333,9 +344,9 @@ const makeChart = (history, canvas) => {
     Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   };
   const at = (px, py) => {                        // the operation at a pixel, -1: none
-    const lane = view.lanes[Math.floor((py - AXIS + view.top) / view.tall)];
+    const lane = view.lanes[Math.floor((py - HEAD + view.top) / view.tall)];
     if (!lane || px < GUTTER || py < AXIS) return -1;
     return operationAt(lane.list, axis(), view.left + (px - GUTTER) / view.scale, 4 / view.scale);
   };
-  return { view, dress, draw, resize, choose, at, axis, X, Y, end, room, limits, partInSight, orderOf, AXIS, GUTTER };
+  return { view, dress, draw, resize, choose, at, axis, X, Y, end, room, limits, partInSight, orderOf, HEAD, GUTTER };
 };

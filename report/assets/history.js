@@ -6,6 +6,8 @@
   const tip = one(".tip"), help = one(".help"), panel = one(".panel"), why = one(".why"), strip = one(".strip"), stage = one(".stage");
   const search = one(".bar input"), found = one(".bar output"), parts = one(".bar select");
   const idle = [...panel.childNodes], failing = history.orders.findIndex((ways) => ways[0]?.stuck >= 0);
+  const ALL = -1, INVOLVED = -2;                  // instead of one part
+  const MOST = 8;                                 // lines of one kind in the side
   let touched = false, frame = 0;
 
   // ---- drawing ------------------------------------------------------------------------------------------------------------------
@@ -20,7 +22,7 @@
     const { least, most } = chart.limits();
     view.scale = clamp(view.scale, least, most);
     Object.assign(view, held(view, chart.axis().end, chart.room()));
-    view.top = clamp(view.top, 0, Math.max(view.lanes.length * view.tall - (view.height - chart.AXIS), 0));
+    view.top = clamp(view.top, 0, Math.max(view.lanes.length * view.tall - (view.height - chart.HEAD), 0));
   };
   const slide = () => {                           // the window on the strip below
     const all = chart.axis().end, width = strip.clientWidth - chart.GUTTER;
@@ -46,30 +48,31 @@
   // ---- moving -----------------------------------------------------------------------------------------------------------------------
   const zoom = (factor, pixel = chart.room() / 2) => { Object.assign(view, zoomed(view, factor, pixel, chart.limits())); redraw(); };
   const heighten = (factor) => { view.tall = clamp(view.tall * factor, 3, 60); redraw(); };
-  const fitLanes = () => { view.tall = clamp((view.height - chart.AXIS - 12) / Math.max(view.lanes.length, 1), 9, 34); };
+  const fitLanes = () => { view.tall = clamp((view.height - chart.HEAD - 12) / Math.max(view.lanes.length, 1), 9, 46); };
   const whole = () => { view.scale = chart.limits().least; view.left = 0; fitLanes(); redraw(); };
   const reveal = (i, near = false) => {           // an operation into sight; with `near` so close that it can be read
-    if (view.row[i] < 0) { choose(-1); if (parts) parts.value = -1; }
+    if (view.row[i] < 0) choose(ALL);
     const { from } = chart.axis(), start = from[i], stop = chart.end(i), least = near ? readable(i) : 0;
     if (view.scale < least) view.scale = least;
     const room = chart.room() / view.scale;
     if (start < view.left || Math.min(stop, start + room * 0.3) > view.left + room * 0.95 || near) view.left = (start + Math.min(stop, start + room)) / 2 - room * 0.6;
-    const y = view.row[i] * view.tall, tall = view.height - chart.AXIS;
+    const y = view.row[i] * view.tall, tall = view.height - chart.HEAD;
     if (y < view.top || y + view.tall > view.top + tall) view.top = y - tall / 2;
     redraw();
   };
   const readable = (i) => {                       // a scale at which the neighbourhood of an operation can be read: some thirty operations
-    const { from, end } = chart.axis(), first = Math.max(i - 18, 0), last = Math.min(i + 9, count - 1);
+    const { from, end } = chart.axis(), { shown } = view, at = rank(shown, i) - 1;
+    const first = shown[Math.max(at - 18, 0)], last = shown[Math.min(at + 9, shown.length - 1)];
     return Math.min(chart.room() / Math.max(from[last] - from[first], end / 1e7, 1e-9), chart.limits().most);
   };
   const change = (name) => {                      // the other axis, with what is in the middle still in the middle
     const middle = view.left + chart.room() / view.scale / 2, before = chart.axis();
-    const order = Float64Array.from(before.from).sort(), place = clamp(rank(order, middle) - 1, 0, count - 1);
+    const order = Float64Array.from(view.shown, (i) => before.from[i]), place = clamp(rank(order, middle) - 1, 0, order.length - 1);
     const seen = Math.max(rank(order, view.left + chart.room() / view.scale) - rank(order, view.left), 1);
     view.axis = name;
-    view.scale = chart.room() / Math.max((chart.axis().end * seen) / count, 1e-9);
+    view.scale = chart.room() / Math.max((chart.axis().end * seen) / Math.max(order.length, 1), 1e-9);
     const { from } = chart.axis();
-    view.left = (from[place] ?? 0) - chart.room() / view.scale / 2;
+    view.left = (from[view.shown[place]] ?? 0) - chart.room() / view.scale / 2;
     press("t", name === "even");
     drawStrip();
     redraw();
@@ -136,14 +139,18 @@
     why.hidden = !name && !note && !(order?.stuck >= 0);
     if (!order || order.stuck < 0) return;
     const size = order.list.length, state = history.text(size ? order.after[size - 1] : history.initial);
-    const rows = node("ol", undefined, "reasons");
-    for (const [i, words] of order.reasons) {
-      const row = node("li", undefined, i === order.stuck ? "stuck" : "");
-      row.append(link(i), node("span", history.text(words)));
+    const rows = node("ol", undefined, "reasons"), groups = new Map();
+    // Candidates with the same fate stand together, those that were going on before those that were given up.
+    const open = [...order.reasons].sort(([a], [b]) => (b === order.stuck) - (a === order.stuck) || (history.outcome[a] === 2) - (history.outcome[b] === 2));
+    for (const [i, words] of open) groups.set(words, [...(groups.get(words) ?? []), i]);
+    for (const [words, operations] of [...groups].slice(0, MOST)) {
+      const row = node("li", undefined, operations[0] === order.stuck ? "stuck" : "");
+      row.append(...operations.slice(0, MOST).map((i) => link(i)));
+      if (operations.length > MOST) row.append(node("small", `and ${operations.length - MOST} more`));
+      row.append(node("span", history.text(words)));
       rows.append(row);
-      if (rows.children.length === 12 && order.reasons.size > 13) break;
     }
-    if (order.reasons.size > rows.children.length) rows.append(node("li", `and ${order.reasons.size - rows.children.length} more that lead no further`));
+    if (groups.size > MOST) rows.append(node("li", `and ${groups.size - MOST} more that lead no further`));
     const most = history.parts[chosen][1] === "unknown" ? "The longest order found so far" : "The longest partial order";
     const told = node("p", `${most} places ${size} operation${size === 1 ? "" : "s"}; then the state is `);
     told.append(node("code", state));
@@ -161,7 +168,7 @@
   };
   const take = (number, part = chart.partInSight() < 0 ? failing : chart.partInSight()) => {
     if (!history.orders[part]?.[number]) return;
-    if (history.parts.length > 1) { choose(part); if (parts) parts.value = part; }
+    if (history.parts.length > 1) choose(part);
     view.way = number;
     explain();
     describe();
@@ -188,8 +195,10 @@
     redraw();
   };
   const visit = (i) => { if (i >= 0) { select(i); reveal(i); } };
+  const clientsOf = (number) => new Set((history.cycles[number]?.[1] ?? []).map((i) => history.laneOf[history.process[i]]));
   const choose = (part) => {
-    chart.choose(part);
+    chart.choose(part, part === INVOLVED ? clientsOf(view.anomaly) : null);
+    if (parts) parts.value = part;
     view.hovered = -1;
     if (view.selected >= 0 && view.row[view.selected] < 0) view.selected = -1;
     fitLanes();
@@ -331,6 +340,7 @@
     view.anomaly = number;
     const operations = history.cycles[number]?.[1] ?? [];
     if (!operations.length) return;
+    choose(INVOLVED);
     const { from } = chart.axis(), left = Math.min(...operations.map((i) => from[i])), right = Math.max(...operations.map((i) => chart.end(i)));
     view.scale = Math.min(chart.room() / Math.max((right - left) * 1.3, 1e-9), readable(operations[0]));
     view.left = (left + right) / 2 - chart.room() / view.scale / 2;
@@ -342,10 +352,11 @@
   search.oninput = look;
   help.onclick = () => { help.hidden = true; };
   if (parts) {
-    const MOST = 400, order = [...history.parts.keys()].sort((a, b) => (history.orders[b][0]?.stuck >= 0) - (history.orders[a][0]?.stuck >= 0) || a - b);
+    const options = 400, order = [...history.parts.keys()].sort((a, b) => (history.orders[b][0]?.stuck >= 0) - (history.orders[a][0]?.stuck >= 0) || a - b);
     const option = (value, text) => { const each = node("option", text); each.value = value; return each; };
-    parts.append(option(-1, `all ${history.parts.length} parts`));
-    for (const part of order.slice(0, MOST)) parts.append(option(part, `${history.parts[part][0]}${history.parts[part][1] === "valid" ? "" : `: ${history.parts[part][1]}`}`));
+    if (history.cycles.length) parts.append(option(INVOLVED, "clients of the anomaly"), option(ALL, "all clients"));
+    else parts.append(option(ALL, `all ${history.parts.length} parts`));
+    for (const part of order.slice(0, options)) parts.append(option(part, `${history.parts[part][0]}${history.parts[part][1] === "valid" ? "" : `: ${history.parts[part][1]}`}`));
     parts.onchange = () => { choose(+parts.value); if (+parts.value >= 0 && history.orders[+parts.value][0]?.stuck >= 0) ending(); box.focus(); };
   }
 
@@ -365,13 +376,13 @@
       // Of several parts that fail, the one that the verdict speaks of.
       const blamed = history.evidence.length ? history.part[history.evidence.at(-1)] : -1;
       const part = history.orders[blamed]?.[0]?.stuck >= 0 ? blamed : failing;
-      if (part >= 0 && history.parts.length > 1) { chart.choose(part); if (parts) parts.value = part; fitLanes(); drawStrip(); }
+      if (part >= 0 && history.parts.length > 1) choose(part);
       const i = part >= 0 ? history.orders[part][0].stuck : history.evidence.at(-1);
       reveal(i, true);
     }
   };
   const dress = () => { chart.dress(); drawStrip(); redraw(); };
-  chart.choose(-1);
+  chart.choose(ALL);
   chart.dress();
   press("t", view.axis === "even");
   press("l", true);

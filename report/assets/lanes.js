@@ -26,20 +26,21 @@ const readHistory = (table) => {
     gave[i] = completed[i] === Infinity ? end : Infinity;       // when the client gave up
     id[i] = identity += flat[at + 9];
   }
-  // Events at even distances: the rank of each among all that are calls or returns.
-  const events = Float64Array.from([...invoked, ...completed].filter(Number.isFinite)).sort();
-  const step = (event) => (event === Infinity ? Infinity : rank(events, event, true) + 0.5);
-  const even = { from: Float64Array.from(invoked, step), to: Float64Array.from(completed, step), end: events.length + 0.5 };
-  even.gave = Float64Array.from(gave, (time, i) => (time === Infinity ? Infinity : even.from[i] + 1));
-  const true_ = { from: began, to: ended, gave, end: table.ended || 1 };
-  const axes = { time: true_, even };
-  // A band has moments of time only; at even distances it begins and ends between the events around it.
-  const times = Float64Array.from([...began, ...ended].filter(Number.isFinite)).sort();
-  const bands = table.bands.map(([from, to, what]) => ({
-    what,
-    time: [from, to < 0 ? true_.end : to],
-    even: [rank(times, from, true), to < 0 ? even.end : rank(times, to)],
-  }));
+  const truly = { from: began, to: ended, gave, end: table.ended || 1 };
+  const axes = { time: truly, even: null };
+  // Events at even distances: the rank of each among the calls and returns of the operations that are shown.
+  const evenOut = (shown) => {
+    const known = [];
+    for (const i of shown) { known.push(invoked[i]); if (completed[i] < Infinity) known.push(completed[i]); }
+    const events = Float64Array.from(known).sort(), step = (event) => (event === Infinity ? Infinity : rank(events, event, true) + 0.5);
+    axes.even = { from: Float64Array.from(invoked, step), to: Float64Array.from(completed, step), end: events.length + 0.5, events };
+    axes.even.gave = Float64Array.from(gave, (time, i) => (time === Infinity ? Infinity : axes.even.from[i] + 1));
+    for (const way of orders.flat()) delete way.points.even;
+    // A band has moments of time only; at even distances it begins and ends between the events around it.
+    const times = Float64Array.from(shown.flatMap((i) => (ended[i] < Infinity ? [began[i], ended[i]] : [began[i]]))).sort();
+    for (const band of bands) band.even = [rank(times, band.time[0], true), band.time[1] >= truly.end ? axes.even.end : rank(times, band.time[1])];
+  };
+  const bands = table.bands.map(([from, to, what]) => ({ what, time: [from, to < 0 ? truly.end : to] }));
 
   const orders = table.orders.map((ways) => ways.map(({ operations, states, stuck, reasons }) => {
     let number = 0, state = table.initial;
@@ -74,7 +75,7 @@ const readHistory = (table) => {
   };
   return {
     ...table, count, process, call, result, outcome, part, id, invoked, completed, began, ended, axes, bands, orders, pointsOf,
-    text, title, lanesOf,
+    text, title, lanesOf, laneOf, evenOut,
   };
 };
 
