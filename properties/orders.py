@@ -6,7 +6,8 @@ how far the operations *can* be put in order, and what stands against each that 
 1. A construction, where there is one (`constructions.py`), or else the search, gives the order of a valid part.
 2. Linearizability is closed under prefixes.  So where a monitor refutes a part, bisection finds the first return that cannot be passed: a dozen
    looks of the monitor.  What was called before it, all that had not returned taken as pending, is a valid history, whose order is
-   the longest partial one.  Where there is no monitor the search says how far it came.
+   the longest partial one, unless it needs an operation whose answer came later and was another.  Then, and where there is no monitor,
+   the search says how far it came.
 3. From the end of that order a small search in what was concurrent finds up to four that end in different states, since "the register
    holds 3" is only half the answer if it might as well hold 4.
 
@@ -109,8 +110,15 @@ def orders_of(
     found = []
     for name, members in parts.items():
         allowance.next_part()
-        found.append(_part(specification, name, members, allowance))
+        found.append(_part(specification, _told(specification, name), members, allowance))
     return found
+
+
+def _told(specification: Specification, name: Hashable) -> Hashable:
+    """What people call a part: of independent objects that have no parts themselves, the key."""
+    if isinstance(specification, Independent) and isinstance(name, tuple) and name[1] is None:
+        return name[0]
+    return name
 
 
 def _part(specification: Specification, name: Hashable, members: Sequence[Operation], allowance: _Allowance) -> Part:
@@ -126,7 +134,10 @@ def _part(specification: Specification, name: Hashable, members: Sequence[Operat
     return _refuted(specification, name, members, allowance)
 
 
-def _searched(specification: Specification, name: Hashable, members: Sequence[Operation], allowance: _Allowance) -> Part:
+def _searched(
+    specification: Specification, name: Hashable, members: Sequence[Operation], allowance: _Allowance, refuted: bool = False
+) -> Part:
+    """What the search finds in its share; `refuted` if a monitor has decided it already."""
     search = Search(specification, members)
     outcome = allowance.spend(search)
     if outcome:
@@ -138,7 +149,9 @@ def _searched(specification: Specification, name: Hashable, members: Sequence[Op
         status, note = Status.INVALID, ""
     else:
         deepest = search.deepest()
-        status, note = Status.UNKNOWN, "not decided: this is how far the search came"
+        status, note = Status.UNKNOWN, "not decided: this is how far the search came in its time"
+        if refuted:
+            status, note = Status.INVALID, f"decided {method(specification)}: this is how far a search came in its time"
     orders = _partial(specification, members, deepest) if deepest is not None else ()
     return Part(name, tuple(members), status, orders, note)
 
@@ -165,7 +178,7 @@ def _refuted(specification: Specification, name: Hashable, members: Sequence[Ope
         prefix = _until(members, returns[middle], inclusive=True)
         said = conflict(specification, prefix)
         if said is None:
-            return _searched(specification, name, members, allowance)
+            return _searched(specification, name, members, allowance, refuted=True)
         if said.operations:
             high = middle
         else:
@@ -174,12 +187,12 @@ def _refuted(specification: Specification, name: Hashable, members: Sequence[Ope
     prefix = _until(members, stuck, inclusive=False)
     order = _valid_order(specification, prefix, allowance)
     if order is None:
-        return _searched(specification, name, members, allowance)
+        return _searched(specification, name, members, allowance, refuted=True)
     real = {operation.id: operation for operation in members}
     order = _without_tail([real[operation.id] for operation in order], stuck)
     states = states_along(specification, order)
     if states is None:  # an open operation was placed whose own result does not fit: it counts as unknown here
-        return _searched(specification, name, members, allowance)
+        return _searched(specification, name, members, allowance, refuted=True)
     state = states[-1] if states else specification.initial
     placed = {operation.id for operation in order}
     others = [one for one in prefix if one.id not in placed and one.id != stuck.id]

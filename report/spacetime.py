@@ -87,17 +87,21 @@ def _story(record: Record, heading: str, items: Sequence[Item], decisive: Item |
     others = _names("Holds", verdicts, Status.VALID)
     if worst is Status.INVALID:
         others += _names("Undecided, as the run stopped here", verdicts, Status.UNKNOWN)
-    counts, schedule = record.statistics, record.schedule
-    facts = (
-        f"{record.ended:.3f} virtual seconds, {counts.events} events, {counts.messages_sent} messages "
-        f"({counts.messages_dropped} dropped), {counts.disk_operations} disk operations; "
-        f"{noise_text(schedule.noise)}; {schedule.budget}; digest {record.digest[:16]}"
-    )
     badge = f'<span class="badge {worst.value}">{worst.value}</span>'
     return (
         f'<header class="story"><h1>{safe(heading)}</h1><p>{badge}</p>{told}'
-        f'<h2>Schedule</h2>{_plan(record)}{others}<p class="facts">{safe(clean(facts))}</p></header>'
+        f'<h2>Schedule</h2>{_plan(record)}{others}<p class="facts">{safe(clean(_facts(record)))}</p></header>'
     )
+
+
+def _facts(record: Record) -> str:
+    """How much it was.  A run on real processes is measured in seconds, has no digest, and nobody counts its disk operations."""
+    counts, schedule = record.statistics, record.schedule
+    messages = f"{counts.events} events, {counts.messages_sent} messages ({counts.messages_dropped} dropped)"
+    if not record.digest:
+        return f"{record.ended:.3f} seconds on real processes, {messages}; {schedule.budget}"
+    simulated = f"{counts.disk_operations} disk operations; {noise_text(schedule.noise)}; {schedule.budget}; digest {record.digest[:16]}"
+    return f"{record.ended:.3f} virtual seconds, {messages}, {simulated}"
 
 
 def _names(heading: str, verdicts: Sequence[Verdict], status: Status) -> str:
