@@ -26,7 +26,19 @@ from .properties.specification import Call, Specification, SpecificationError, U
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
 
-__all__ = ["ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "Examined", "UnknownModelError", "check_file", "examine_file", "functions_of", "models"]
+__all__ = [
+    "ISOLATION",
+    "LEVELS",
+    "MODELS",
+    "WORKLOADS",
+    "Examined",
+    "ReadError",
+    "UnknownModelError",
+    "check_file",
+    "examine_file",
+    "functions_of",
+    "models",
+]
 
 MODELS: dict[str, Specification] = {
     "register": Register(),

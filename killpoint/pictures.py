@@ -79,7 +79,12 @@ def _deadline(timeout: float | None) -> Callable[[], bool]:
 
 
 def _object(
-    history: Sequence[Event], operations: Sequence[Operation], specification: Specification, verdict: Verdict, title: str, timeout: float | None
+    history: Sequence[Event],
+    operations: Sequence[Operation],
+    specification: Specification,
+    verdict: Verdict,
+    title: str,
+    timeout: float | None,
 ) -> str:
     parts = orders_of(specification, operations, expired=_deadline(timeout))
     # Of independent objects each begins as one of them does.

@@ -4,10 +4,10 @@ A verdict needs one refuted part and a handful of operations.  A picture wants m
 how far the operations *can* be put in order, and what stands against each that could come next.  So, part by part:
 
 1. A construction, where there is one (`constructions.py`), or else the search, gives the order of a valid part.
-2. Linearizability is closed under prefixes.  So where a monitor refutes a part, bisection finds the first return that cannot be passed: a dozen
-   looks of the monitor.  What was called before it, all that had not returned taken as pending, is a valid history, whose order is
-   the longest partial one, unless it needs an operation whose answer came later and was another.  Then, and where there is no monitor,
-   the search says how far it came.
+2. Linearizability is closed under prefixes.  So where a monitor refutes a part, bisection finds the first return that cannot be
+   passed: a dozen looks of the monitor.  What was called before it, all that had not returned taken as pending, is a valid history,
+   whose order is the longest partial one, unless it needs an operation whose answer came later and was another.  Then, and where there
+   is no monitor, the search says how far it came.
 3. From the end of that order a small search in what was concurrent finds up to four that end in different states, since "the register
    holds 3" is only half the answer if it might as well hold 4.
 
@@ -117,7 +117,8 @@ def orders_of(
 def _told(specification: Specification, name: Hashable) -> Hashable:
     """What people call a part: of independent objects that have no parts themselves, the key."""
     if isinstance(specification, Independent) and isinstance(name, tuple) and name[1] is None:
-        return name[0]
+        key: Hashable = name[0]
+        return key
     return name
 
 
@@ -152,7 +153,7 @@ def _searched(
         status, note = Status.UNKNOWN, "not decided: this is how far the search came in its time"
         if refuted:
             status, note = Status.INVALID, f"decided {method(specification)}: this is how far a search came in its time"
-    orders = _partial(specification, members, deepest) if deepest is not None else ()
+    orders = _partial(specification, deepest) if deepest is not None else ()
     return Part(name, tuple(members), status, orders, note)
 
 
@@ -197,7 +198,7 @@ def _refuted(specification: Specification, name: Hashable, members: Sequence[Ope
     placed = {operation.id for operation in order}
     others = [one for one in prefix if one.id not in placed and one.id != stuck.id]
     deepest = Deepest(order, state, stuck, [stuck, *(real[one.id] for one in others)])
-    return Part(name, tuple(members), Status.INVALID, _partial(specification, members, deepest))
+    return Part(name, tuple(members), Status.INVALID, _partial(specification, deepest))
 
 
 def _without_tail(order: list[Operation], stuck: Operation) -> list[Operation]:
@@ -232,11 +233,11 @@ def _whole(specification: Specification, order: Sequence[Operation]) -> Order:
     return Order(tuple(order), tuple(states))
 
 
-def _partial(specification: Specification, members: Sequence[Operation], deepest: Deepest) -> tuple[Order, ...]:
+def _partial(specification: Specification, deepest: Deepest) -> tuple[Order, ...]:
     """The partial order that got furthest, and others that end in another state."""
     found = [_order(specification, deepest)]
     ends = {deepest.state}
-    for order, state in _elsewhere(specification, members, deepest):
+    for order, state in _elsewhere(specification, deepest):
         if state in ends:
             continue
         ends.add(state)
@@ -254,9 +255,7 @@ def _order(specification: Specification, deepest: Deepest) -> Order:
     return Order(tuple(deepest.placed), tuple(states), deepest.stuck, tuple(reasons(specification, deepest)))
 
 
-def _elsewhere(
-    specification: Specification, members: Sequence[Operation], deepest: Deepest
-) -> Iterable[tuple[list[Operation], State]]:
+def _elsewhere(specification: Specification, deepest: Deepest) -> Iterable[tuple[list[Operation], State]]:
     """Other orders that pass the same returns: the last operations of the order, and what is open, put together anew."""
     end = returned(deepest.stuck)
     room = max(WIDEST - len(deepest.candidates), 4)
@@ -264,9 +263,7 @@ def _elsewhere(
     start = (states_along(specification, kept) or [specification.initial])[-1] if kept else specification.initial
     movable = [*deepest.placed[len(kept) :], *[one for one in deepest.candidates if one.id != deepest.stuck.id][:WIDEST]]
     musts = sum(1 << place for place, one in enumerate(movable) if returned(one) < end)
-    before = [
-        sum(1 << other for other, earlier in enumerate(movable) if returned(earlier) < one.invoked) for one in movable
-    ]
+    before = [sum(1 << other for other, earlier in enumerate(movable) if returned(earlier) < one.invoked) for one in movable]
     stack: list[tuple[int, State, tuple[int, ...]]] = [(0, start, ())]
     seen: set[tuple[int, State]] = set()
     steps = 0

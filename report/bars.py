@@ -1,7 +1,7 @@
 """The picture of a history as data: one compact table of everything that the page's script draws, says or searches.
 
-Operations are columns of integers in one flat list, about 30 bytes each; texts (arguments, results, states, reasons) are kept once.  The rest
-of what the picture shows, moments of effect among them, the script derives.  Cost: a few microseconds per operation and state.
+Operations are columns of integers in one flat list, about 30 bytes each; texts (arguments, results, states, reasons) are kept once.
+The rest of what the picture shows, moments of effect among them, the script derives.  Cost: a few microseconds per operation and state.
 """
 
 from __future__ import annotations

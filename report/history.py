@@ -3,9 +3,9 @@
 Prior art: Porcupine's visualisation (one object's operations in an SVG that is drawn whole; linearization points; the partial
 linearization under the pointer) and Jepsen's timeline.html (a box per operation).  Here one lane per client holds a bar per operation;
 the order found runs through the bars as a line, with the state after each; where there is none, the longest partial order ends at the
-operation that cannot be placed, and the side says of every operation that could have come next why it does not help.  For transactions the
-side has the cycle, and the bars the same arrows.  A canvas is drawn for what is in sight only, so size costs little: see `bars.py` for the table,
-and `assets/lanes.js`, `chart.js` and `history.js` for the script.
+operation that cannot be placed, and the side says of every operation that could have come next why it does not help.  For transactions
+the side has the cycle, and the bars the same arrows.  A canvas is drawn for what is in sight only, so size costs little: see `bars.py`
+for the table, and `assets/lanes.js`, `chart.js` and `history.js` for the script.
 
 The page is a pure function of its input.  About 0.7 MB for 10,000 operations, and 60 kB for the rest.
 """

@@ -1,7 +1,7 @@
 """What the world did while a history was recorded, as bands over the picture: from when until when, and what.
 
-Kills, pauses and cuts of simulated and real runs end when `hosts.py` says so.  Incidents of other recorders (a nemesis) come as words: one that
-begins with `start` lasts until the one that says `stop` of the same, and one without such an end is a moment.
+Kills, pauses and cuts of simulated and real runs end when `hosts.py` says so.  Incidents of other recorders (a nemesis) come as words:
+one that begins with `start` lasts until the one that says `stop` of the same; any other is a moment.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ def bands_of(history: Iterable[Event]) -> list[Band]:
     hosts = dict.fromkeys(event.host for event in events if event.host is not None)
     ends = [*(event.time for event in events), None]
     found: list[Band] = [(events[cut.top].time, ends[cut.bottom], clean(cut.describe(), 80)) for cut in cuts(events)]
-    for span in spans(events, hosts):
-        if span.kind != "role":
-            found.append((events[span.top].time, ends[span.bottom], clean(f"{span.host} {span.label}", 80)))
+    halts = (span for span in spans(events, hosts) if span.kind != "role")
+    found += [(events[halt.top].time, ends[halt.bottom], clean(f"{halt.host} {halt.label}", 80)) for halt in halts]
     found += _others([event for event in events if event.host is None or event.kind not in _OF_HOSTS])
     return sorted(found, key=lambda band: band[0])
 

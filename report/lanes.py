@@ -1,8 +1,8 @@
 """Which processes share a lane: those that are one client under several names, and where there are hundreds, those that took turns.
 
 A process is spent once an operation of it ended `info`, and its client goes on under another name: `c1.2` after `c1` in a simulation,
-`4/2` after `4` where a file used a number again, and in Jepsen's logs a number that is higher by the number of clients.  A reader wants to
-see one lane for one client, so names that say so share a lane; the number of clients is the smallest one by which every higher number differs
+`4/2` after `4` where a file used a number again, and in Jepsen's logs a number that is higher by the number of clients.  One wants to see
+one lane for one client, so names that say so share a lane; the number of clients is the smallest one by which every higher number differs
 from one that was spent before.  Beyond `MANY` lanes a new process takes over the lane of one that has ended for good.
 
 Cost: n log n for n processes, after one pass over the operations.

@@ -5,13 +5,12 @@
 
 import os
 import random
-from collections.abc import Sequence
 
 import msgspec
 import pytest
+from histories import brute_force, operation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from histories import brute_force, operation
 from unambiguous import KINDS, Kind, history_of, permutable
 
 from killpoint.properties import CasRegister, FifoQueue, KeyValue, Operation, Outcome, Register, Stack, Status
