@@ -39,7 +39,7 @@ class Picture:
         if examined.specification is None:
             return cls(_transactions(examined, title))
         history, operations = examined.history, examined.operations
-        return cls(_object(history, operations, examined.specification, examined.verdict, title, timeout))
+        return cls(_object(history, operations, operations, examined.specification, examined.verdict, title, timeout))
 
     def html(self) -> str:
         """A complete page, which needs nothing else."""
@@ -56,8 +56,16 @@ class Picture:
         return f"<Picture of {len(self._page):,} bytes: show it in a notebook, or save(path)>"
 
 
-def draw(history: History, model: Specification | str | None = None, *, title: str = "history", timeout: float | None = None) -> Picture:
-    """The picture of a history, with the order of its operations if a `model` is given: a specification, or a name that `--model` takes.
+def draw(
+    history: History,
+    model: Linearizable | Specification | str | None = None,
+    *,
+    title: str = "history",
+    timeout: float | None = None,
+) -> Picture:
+    """The picture of a history, with the order of its operations if there is a `model`.
+
+    That is a specification, a name that `--model` takes, or a property, which may look at some of the operations only.
 
     Raises:
         UnknownModelError: no model has this name.
@@ -65,12 +73,14 @@ def draw(history: History, model: Specification | str | None = None, *, title: s
     """
     if model is None:
         return Picture(history_html(history, history.operations, title=title))
-    if isinstance(model, str) and model not in MODELS:
-        raise UnknownModelError(f"there is no model {model!r}: choose one of {', '.join(MODELS)}")
-    specification = MODELS[model] if isinstance(model, str) else model
-    expired = _deadline(timeout)
-    verdict = Linearizable(specification).judge(history.operations, expired)
-    return Picture(_object(history, history.operations, specification, verdict, title, timeout))
+    if isinstance(model, str):
+        if model not in MODELS:
+            raise UnknownModelError(f"there is no model {model!r}: choose one of {', '.join(MODELS)}")
+        model = MODELS[model]
+    prop = model if isinstance(model, Linearizable) else Linearizable(model)
+    judged = [one for one in history.operations if prop.functions is None or one.function in prop.functions]
+    verdict = prop.judge(judged, _deadline(timeout))
+    return Picture(_object(history, history.operations, judged, prop.specification, verdict, title, timeout))
 
 
 def _deadline(timeout: float | None) -> Callable[[], bool]:
@@ -81,12 +91,13 @@ def _deadline(timeout: float | None) -> Callable[[], bool]:
 def _object(
     history: Sequence[Event],
     operations: Sequence[Operation],
+    judged: Sequence[Operation],
     specification: Specification,
     verdict: Verdict,
     title: str,
     timeout: float | None,
 ) -> str:
-    parts = orders_of(specification, operations, expired=_deadline(timeout))
+    parts = orders_of(specification, judged, expired=_deadline(timeout))
     # Of independent objects each begins as one of them does.
     initial = (specification.each if isinstance(specification, Independent) else specification).initial
     return history_html(history, operations, title=title, verdict=verdict, parts=parts, initial=initial)

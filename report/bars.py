@@ -22,19 +22,23 @@ from .wording import call_text, clean, result_text
 
 __all__ = ["Bars", "Drawn", "bars"]
 
-LONGEST, LONGEST_STATE = 160, 80
+LONGEST, LONGEST_STATE = 160, 40
+CANDIDATES = 120
+"""How many of those that could come next are kept; where many clients gave up there may be thousands."""
 CODES = {Outcome.OK: 0, Outcome.FAIL: 1, Outcome.INFO: 2}
 COLUMNS = 10
 
 
 class Drawn(msgspec.Struct):
     """One order of a part: numbers of operations, each as a difference to the one before; the text of the state after each, -1 for
-    one that did not change; the number of the operation that cannot be placed, -1 if all were; and the reasons."""
+    one that did not change; the number of the operation that cannot be placed, -1 if all were; the reasons, that operation's first, and
+    how many were left out."""
 
     operations: list[int]
     states: list[int]
     stuck: int
     reasons: list[tuple[int, int]]
+    more: int
 
 
 class Bars(msgspec.Struct):
@@ -162,11 +166,13 @@ def _result(operation: Operation, *, finds: bool) -> str:
 
 def _state(state: State) -> str:
     text = render(state)
-    return clean(text, LONGEST_STATE) if len(text) <= LONGEST_STATE else f"{clean(text[: LONGEST_STATE // 2])} ... {clean(text[-30:])}"
+    return clean(text, LONGEST_STATE) if len(text) <= LONGEST_STATE else f"{clean(text[: LONGEST_STATE - 22])} ... {clean(text[-17:])}"
 
 
 def _drawn(order: Order, number: dict[int, int], texts: _Texts) -> Drawn:
     places = [number[operation.id] for operation in order.operations]
+    # Those that returned matter more than those of which nobody knows.
+    reasons = [*order.reasons[:1], *sorted(order.reasons[1:], key=lambda reason: reason[0].pending)]
     states: list[int] = []
     known: State = None
     shown = -1
@@ -180,7 +186,8 @@ def _drawn(order: Order, number: dict[int, int], texts: _Texts) -> Drawn:
         operations=[after - before for before, after in zip([0, *places], places, strict=False)],
         states=states,
         stuck=-1 if order.stuck is None else number[order.stuck.id],
-        reasons=[(number[operation.id], texts.number(clean(why, 400))) for operation, why in order.reasons],
+        reasons=[(number[operation.id], texts.number(clean(why, 400))) for operation, why in reasons[:CANDIDATES]],
+        more=max(len(reasons) - CANDIDATES, 0),
     )
 
 

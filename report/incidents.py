@@ -19,7 +19,8 @@ Band = tuple[float, float | None, str]
 """Begin and end (None: to the end of the picture; the same: a moment), and what it was."""
 
 _OF_HOSTS = ("start", "restart", "exit", "kill", "power-loss", "crash", "pause", "resume", "cut", "heal", "calm")
-_SILENT = ("calm", "escape", "stable", "log")
+_SILENT = ("calm", "cut", "escape", "exit", "heal", "log", "stable", "strike")
+"""What says no more than others do, or nothing about when operations met with trouble."""
 
 
 def bands_of(history: Iterable[Event]) -> list[Band]:
@@ -37,7 +38,7 @@ def bands_of(history: Iterable[Event]) -> list[Band]:
 
 def _others(events: Sequence[TraceEvent]) -> Iterable[Band]:
     for place, event in enumerate(events):
-        if event.kind in _SILENT or event.kind in ("cut", "heal") or event.kind.startswith("stop"):
+        if event.kind in _SILENT or event.kind.startswith("stop"):
             continue
         what = clean(" ".join(filter(None, (event.host, event.kind, event_text(event)))), 80)
         if not event.kind.startswith("start"):

@@ -62,13 +62,12 @@ const makeChart = (history, canvas) => {
       pen.fillRect(x, y, 2, high);
       if (!pending) pen.fillRect(x + width - 1, y, 1, high);
     }
-    if (pending) {                                // nobody knows when, if ever, it takes effect: open to the right
+    if (pending && width > 4) {
       pen.strokeStyle = ink;
       pen.lineWidth = 1;
       pen.setLineDash([5, 3]);
       pen.beginPath();
       for (const line of [y + 0.5, y + high - 0.5]) { pen.moveTo(x, line); pen.lineTo(x + width, line); }
-      if (x + width < view.width) { pen.moveTo(x + width, y + high - 0.5); pen.lineTo(Math.min(X(axis().end), view.width), y + high - 0.5); }
       pen.stroke();
       pen.setLineDash([]);
     }
@@ -82,16 +81,29 @@ const makeChart = (history, canvas) => {
     }
     label(i, x, pending ? Math.min(X(axis().end), view.width, next - 4) - x : width, y, high);
   };
-  const drawLane = ({ row, list }) => {
+  const drawLane = ({ row, list, open }) => {
     const y = HEAD + row * view.tall - view.top, pad = view.tall > 12 ? 3 : view.tall > 5 ? 1 : 0, high = view.tall - 2 * pad;
-    const shown = view.left, [first, last] = inSight(list, axis(), shown, view.left + room() / view.scale);
+    const [first, last] = inSight(list, axis(), view.left, view.left + room() / view.scale), ink = inks(), { from, to, gave } = axis();
+    // Nobody knows when, if ever, they take effect: from the first of them on the lane is open to the right.
+    if (open !== undefined && X(from[open]) < view.width) {
+      const left = Math.max(X(from[open]), GUTTER), right = Math.min(X(axis().end), view.width);
+      pen.strokeStyle = ink[2];
+      pen.lineWidth = 1;
+      pen.setLineDash([5, 3]);
+      pen.beginPath();
+      pen.moveTo(left, y + pad + high - 0.5);
+      pen.lineTo(right, y + pad + high - 0.5);
+      pen.stroke();
+      pen.setLineDash([]);
+    }
     let painted = -1;                             // the last pixel that has a bar already
-    const ink = inks(), { from, to } = axis();
-    // Those that began before the window and never end.
-    for (let k = first - 1; k >= Math.max(0, first - 60); k--) if (to[list[k]] === Infinity) bar(list[k], y + pad, high, k + 1 < list.length ? X(from[list[k + 1]]) : Infinity);
     for (let k = first; k < last; k++) {
-      const i = list[k], stop = X(to[i] === Infinity ? from[i] : to[i]);
-      if (stop - X(from[i]) > 1.5 || to[i] === Infinity) { bar(i, y + pad, high, k + 1 < list.length ? X(from[list[k + 1]]) : Infinity); painted = Math.max(painted, stop); continue; }
+      const i = list[k], pending = to[i] === Infinity, stop = X(pending ? gave[i] : to[i]);
+      if (stop - X(from[i]) > 1.5) {
+        bar(i, y + pad, high, pending && k + 1 < list.length ? X(from[list[k + 1]]) : Infinity);
+        painted = Math.max(painted, Math.min(stop, view.width));
+        continue;
+      }
       if (stop <= painted + 0.5) continue;
       const x = Math.max(X(from[i]), painted);
       painted = Math.max(stop, x + 1);
@@ -252,24 +264,33 @@ const makeChart = (history, canvas) => {
       pen.fillRect(GUTTER, y, room(), view.tall);
       pen.globalAlpha = 1;
     }
-    let row = 0, free = -Infinity;
-    const foot = Math.min(HEAD + view.lanes.length * view.tall - view.top + (history.bands.length ? 18 : 0), view.height);
-    for (const { what, [view.axis]: [from, to] } of history.bands) {
-      const x = Math.max(X(from), GUTTER), width = Math.max(X(to), x + 1) - x;
-      if (X(to) < GUTTER || x > view.width) continue;
-      pen.fillStyle = colours.red;
+    if (history.bands.length) drawBands();
+  };
+  // Bands, and below the lanes what they are, each in the first of four rows that has room.
+  const drawBands = () => {
+    const small = letter * 0.87, free = [-Infinity, -Infinity, -Infinity, -Infinity], labels = [];
+    const seen = history.bands.filter(({ [view.axis]: [from, to] }) => X(to) >= GUTTER && X(from) <= view.width);
+    for (const { what, [view.axis]: [from] } of seen) {
+      const x = Math.max(X(from), GUTTER), row = free.findIndex((until) => until < x), most = Math.floor((view.width - x - 6) / small);
+      if (row < 0 || most < 3) continue;
+      const told = what.length > most ? `${what.slice(0, most - 1)}…` : what;
+      free[row] = x + 10 + told.length * small;
+      labels.push([told, x + 3, row]);
+    }
+    const rows = labels.reduce((most, [, , row]) => Math.max(most, row + 1), 1), bottom = HEAD + view.lanes.length * view.tall - view.top;
+    const foot = Math.min(bottom + 6 + 11 * rows, view.height);
+    pen.fillStyle = colours.red;
+    for (const { [view.axis]: [from, to] } of seen) {
+      const x = Math.max(X(from), GUTTER);
       pen.globalAlpha = 0.09;
-      pen.fillRect(x, AXIS, width, foot - AXIS);
+      pen.fillRect(x, AXIS, Math.max(X(to), x + 1) - x, foot - AXIS);
       pen.globalAlpha = 0.5;
       pen.fillRect(x, AXIS, 1, foot - AXIS);
-      pen.globalAlpha = 1;
-      row = x < free ? (row + 1) % 4 : 0;
-      const most = Math.floor((view.width - x - 6) / (letter * 0.87)), told = what.length > most ? `${what.slice(0, Math.max(most - 1, 0))}…` : what;
-      pen.font = FONT.replace("11px", "9.5px");
-      pen.fillText(told, x + 4, foot - 5 - 11 * row);
-      free = Math.max(free, x + 8 + told.length * letter * 0.87);
-      pen.font = FONT;
     }
+    pen.globalAlpha = 1;
+    pen.font = FONT.replace("11px", "9.5px");
+    for (const [told, x, row] of labels) pen.fillText(told, x, foot - 4 - 11 * (rows - 1 - row));
+    pen.font = FONT;
   };
   const drawAxis = () => {
     const even = view.axis === "even", step = tickStep(view.scale, 90, 1);

@@ -121,6 +121,11 @@
     const list = node("dl"), around = node("p", undefined, "links"), named = history.cycles.length ? `T${history.id[i]} ` : "";
     for (const [key, value] of facts(i)) list.append(node("dt", key), node("dd", value));
     panel.replaceChildren(node("p", named + history.title(i), "what"), list, around);
+    if (parts && history.part[i] >= 0 && view.part !== history.part[i]) {
+      const alone = node("button", "show only this part", "link");
+      alone.onclick = () => { choose(history.part[i]); reveal(i); };
+      around.append(alone);
+    }
     const at = positionOf(i);
     if (!at) return;
     const trail = node("ol", undefined, "trail"), from = Math.max(at.position - 3, 0);
@@ -150,7 +155,7 @@
       row.append(node("span", history.text(words)));
       rows.append(row);
     }
-    if (groups.size > MOST) rows.append(node("li", `and ${groups.size - MOST} more that lead no further`));
+    if (groups.size > MOST || order.more) rows.append(node("li", `and ${Math.max(groups.size - MOST, 0) + order.more} more that lead no further`));
     const most = history.parts[chosen][1] === "unknown" ? "The longest order found so far" : "The longest partial order";
     const told = node("p", `${most} places ${size} operation${size === 1 ? "" : "s"}; then the state is `);
     told.append(node("code", state));

@@ -42,13 +42,13 @@ const readHistory = (table) => {
   };
   const bands = table.bands.map(([from, to, what]) => ({ what, time: [from, to < 0 ? truly.end : to] }));
 
-  const orders = table.orders.map((ways) => ways.map(({ operations, states, stuck, reasons }) => {
+  const orders = table.orders.map((ways) => ways.map(({ operations, states, stuck, reasons, more }) => {
     let number = 0, state = table.initial;
     const list = Int32Array.from(operations, (difference) => (number += difference));
     const after = Int32Array.from(states, (text) => (state = text < 0 ? state : text));
     const place = new Map();
     list.forEach((operation, position) => place.set(operation, position));
-    return { list, after, place, stuck, reasons: new Map(reasons), points: {} };
+    return { list, after, place, stuck, more, reasons: new Map(reasons), points: {} };
   }));
   // When each operation of an order takes effect: between the earliest and the latest moment that the order leaves it, so that moments
   // never go backwards and each lies in its bar.
@@ -71,7 +71,7 @@ const readHistory = (table) => {
   const lanesOf = (wanted) => {
     const lanes = table.lanes.map((names) => ({ names: names.map((name) => table.processes[name]), list: [] }));
     for (let i = 0; i < count; i++) if (wanted(i)) lanes[laneOf[process[i]]].list.push(i);
-    return lanes.filter((lane) => lane.list.length).map((lane, row) => ({ ...lane, row }));
+    return lanes.filter((lane) => lane.list.length).map((lane, row) => ({ ...lane, row, open: lane.list.find((i) => completed[i] === Infinity) }));
   };
   return {
     ...table, count, process, call, result, outcome, part, id, invoked, completed, began, ended, axes, bands, orders, pointsOf,
