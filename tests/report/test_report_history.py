@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import random
 import re
 import xml.etree.ElementTree as ET
@@ -15,7 +16,7 @@ from history_pages import HOSTILE, STALE, history_of, long_register, page_of, ta
 from killpoint import report
 from killpoint.checking import Examined, UnknownModelError
 from killpoint.pictures import Picture, draw
-from killpoint.properties import CasRegister, History, Incident, Isolation, KeyValue, Operation, Outcome, Register
+from killpoint.properties import CasRegister, History, Incident, Isolation, KeyValue, Linearizable, Operation, Outcome, Register
 from killpoint.report import history as page_module
 from killpoint.report.bars import COLUMNS
 from killpoint.report.cycles import micro_operations
@@ -74,6 +75,23 @@ def test_without_a_model_there_are_only_operations() -> None:
     with pytest.raises(UnknownModelError, match="there is no model 'abacus'"):
         draw(STALE, "abacus")
     assert table_of(draw(STALE, "register").html()).orders == table_of(PAGE).orders
+
+
+def test_a_notebook_shows_a_frame_and_a_file_is_the_page(tmp_path: Path) -> None:
+    picture = draw(STALE, Register(), title="a history")
+    frame = picture._repr_html_()
+    assert frame.startswith('<iframe sandbox="allow-scripts"')
+    assert html.unescape(frame[frame.index('srcdoc="') + 8 : frame.rindex('"></iframe>')]) == PAGE
+    picture.save(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == picture.html() == PAGE
+    assert repr(picture) == f"<Picture of {len(PAGE):,} bytes: show it in a notebook, or save(path)>"
+
+
+def test_a_property_of_some_operations_leaves_the_others_without_an_order() -> None:
+    history = history_of([("a", "write", 1, None, 0.0, 1.0), ("b", "audit", None, 7, 0.5, 2.0)])
+    page = draw(history, Linearizable(Register(), functions=frozenset({"read", "write"}))).html()
+    assert [row[4] for row in rows(page)] == [0, -1]
+    assert _places(table_of(page).orders[0][0].operations) == [0]
 
 
 def test_parts_are_named_by_their_keys() -> None:
