@@ -97,10 +97,11 @@ def _object(
     title: str,
     timeout: float | None,
 ) -> str:
-    parts = orders_of(specification, judged, expired=_deadline(timeout))
+    expired = _deadline(timeout)
+    parts = orders_of(specification, judged, expired=expired)
     # Of independent objects each begins as one of them does.
     initial = (specification.each if isinstance(specification, Independent) else specification).initial
-    return history_html(history, operations, title=title, verdict=verdict, parts=parts, initial=initial)
+    return history_html(history, operations, title=title, verdict=verdict, parts=parts, initial=initial, expired=expired)
 
 
 def _transactions(examined: Examined, title: str) -> str:

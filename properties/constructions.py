@@ -1,9 +1,11 @@
 """Orders that need no search: linearizations of valid histories whose values are all different.
 
-The monitors say *that* there is an order; a person who looks at a history wants to see one.  For two objects it can be written down:
+The monitors say *that* there is an order; a person who looks at a history wants to see one.  For three kinds of object it can be
+written down:
 
 - **Register** (and compare-and-set registers that nobody swaps).  The operations of a value stand together.  A forward zone (see
   `zones.py`) lies where it lies; a backward one goes to any moment of it that no forward zone covers, which a valid history has.
+- **Growing set.**  Reads one after the other as they grow, before each the elements that it has and the one before had not.
 - **Queue.**  Values have an order that respects both their enqueues and their dequeues, found by taking again and again one that
   no other must precede.  Enqueues and dequeues in that order happen as early as they can; a dequeue that found nothing makes the
   enqueues after it wait.
@@ -15,7 +17,7 @@ unique, dequeues of which nobody knows what they took) gives None, never a wrong
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
@@ -23,24 +25,40 @@ from .conflict import NEVER, returned
 from .containers import FifoQueue
 from .history import Operation, Value
 from .registers import CasRegister, Register
+from .sets import GrowSet
 from .specification import Refusal, Specification, State, call_of
 
-__all__ = ["constructed", "explains", "states_along"]
+__all__ = ["Expired", "constructed", "explains", "never", "state_after", "states_along"]
 
 Order: TypeAlias = list[Operation]
 
+Expired: TypeAlias = Callable[[], bool]
 
-def constructed(specification: Specification, operations: Sequence[Operation]) -> Order | None:
-    """A linearization of the operations of one part, none of which failed; None if no construction leads to one."""
+LOOK = 256
+"""After how many steps somebody looks at the clock."""
+
+
+def never() -> bool:
+    """There is no deadline."""
+    return False
+
+
+def constructed(specification: Specification, operations: Sequence[Operation], expired: Expired = never) -> Order | None:
+    """A linearization of the operations of one part, none of which failed; None if no construction leads to one in time."""
     build = BUILDERS.get(type(specification))
     if build is None:
         return None
     order = build(specification, operations)
-    return order if order is not None and explains(specification, operations, order) else None
+    return order if order is not None and explains(specification, operations, order, expired) else None
 
 
-def explains(specification: Specification, operations: Sequence[Operation], order: Sequence[Operation]) -> bool:
-    """True if `order` is a linearization: every completed operation once, nothing before what had returned, all results as they were."""
+def explains(
+    specification: Specification, operations: Sequence[Operation], order: Sequence[Operation], expired: Expired = never
+) -> bool:
+    """True if `order` is a linearization: every completed operation once, nothing before what had returned, all results as they were.
+
+    False as well if there was no time to see it.
+    """
     latest = -1
     for operation in order:
         if returned(operation) < latest:
@@ -49,19 +67,33 @@ def explains(specification: Specification, operations: Sequence[Operation], orde
     placed = {operation.id for operation in order}
     if len(placed) < len(order) or any(one.completed is not None and one.id not in placed for one in operations):
         return False
-    return states_along(specification, order) is not None
+    steps = 0
+    for steps, state in enumerate(states_along(specification, order), 1):
+        if isinstance(state, Refusal) or (steps % LOOK == 0 and expired()):
+            return False
+    return steps == len(order)
 
 
-def states_along(specification: Specification, order: Sequence[Operation]) -> list[State] | None:
-    """The state after each operation; None if one of them is refused."""
-    states: list[State] = []
+def states_along(specification: Specification, order: Iterable[Operation]) -> Iterator[State | Refusal]:
+    """The state after each operation, up to and including the first refusal.
+
+    One at a time: all the states of a container that is never emptied would take as much memory as the square of its size.
+    """
     state = specification.initial
     for operation in order:
         following = specification.step(state, call_of(operation))
+        yield following
         if isinstance(following, Refusal):
-            return None
-        states.append(state := following)
-    return states
+            return
+        state = following
+
+
+def state_after(specification: Specification, order: Iterable[Operation]) -> State | Refusal:
+    """The state at the end of an order, or the refusal that ended it before."""
+    state: State | Refusal = specification.initial
+    for state in states_along(specification, order):  # noqa: B007  # the last one
+        pass
+    return state
 
 
 # -- registers --------------------------------------------------------------------------------------
@@ -105,6 +137,30 @@ def _register(specification: Specification, operations: Sequence[Operation]) -> 
         order.append(write)
         order += sorted(reads, key=lambda one: one.invoked)
     return order
+
+
+# -- growing sets -----------------------------------------------------------------------------------
+
+
+def _growing(_specification: Specification, operations: Sequence[Operation]) -> Order | None:
+    """Elements in the order in which reads show them first, and after the last read those that no read shows."""
+    adds = {operation.argument: operation for operation in operations if operation.function == "add"}
+    reads = [operation for operation in operations if operation.function == "read" and operation.completed is not None]
+    shown = [(read, frozenset(read.result)) for read in reads if isinstance(read.result, tuple)]
+    if len(adds) + len(reads) < sum(one.function == "add" or one.completed is not None for one in operations) or len(shown) < len(reads):
+        return None
+    shown.sort(key=lambda entry: (len(entry[1]), entry[0].invoked))
+    order: Order = []
+    there: frozenset[Value] = frozenset()
+    for read, elements in shown:
+        fresh = elements - there
+        if not fresh <= adds.keys():
+            return None
+        order += sorted((adds[element] for element in fresh), key=lambda add: add.invoked)
+        order.append(read)
+        there = elements
+    unseen = [add for element, add in adds.items() if element not in there and add.completed is not None]
+    return order + sorted(unseen, key=lambda add: add.invoked)
 
 
 # -- queues -----------------------------------------------------------------------------------------
@@ -212,6 +268,7 @@ def _as_early_as_possible(
 BUILDERS: Mapping[type, Callable[[Specification, Sequence[Operation]], Order | None]] = {
     Register: _register,
     CasRegister: _register,
+    GrowSet: _growing,
     FifoQueue: _queue,
 }
 """By exact type: a specification of somebody's own is another object."""

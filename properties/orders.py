@@ -17,13 +17,13 @@ their own: the budget of one part is its share of what is left, so that a hard o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from .conflict import returned
-from .constructions import constructed, states_along
+from .constructions import Expired, constructed, never, state_after, states_along
 from .explanation import reasons
 from .history import Operation, Outcome
 from .independent import Independent
@@ -44,15 +44,19 @@ WAYS, LOCAL, WIDEST = 4, 3_000, 12
 
 @dataclass(frozen=True)
 class Order:
-    """Operations in linearization order, and the state after each.
+    """Operations in linearization order, which `specification` accepts.
 
     A partial one ends at `stuck`, which cannot come next; `reasons` say why, and what stands against each other candidate.
     """
 
+    specification: Specification
     operations: tuple[Operation, ...]
-    states: tuple[State, ...]
     stuck: Operation | None = None
     reasons: tuple[tuple[Operation, str], ...] = ()
+
+    def states(self) -> Iterator[State]:
+        """The state after each operation.  Made as they are asked for, since all of them may be much."""
+        return states_along(self.specification, self.operations)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class _Allowance:
     """What is left to be spent."""
 
     steps: int
-    expired: Callable[[], bool]
+    expired: Expired
     parts: int
     _share: int = field(default=0, init=False)
 
@@ -98,7 +102,7 @@ def orders_of(
     specification: Specification,
     operations: Iterable[Operation],
     budget: int = BUDGET,
-    expired: Callable[[], bool] = lambda: False,
+    expired: Expired = never,
 ) -> list[Part]:
     """The parts of the object in the order of their first operations, each with its orders.
 
@@ -129,7 +133,7 @@ def _part(specification: Specification, name: Hashable, members: Sequence[Operat
     if not monitored.operations:
         order = _valid_order(specification, members, allowance)
         if order is not None:
-            return Part(name, tuple(members), Status.VALID, (_whole(specification, order),))
+            return Part(name, tuple(members), Status.VALID, (Order(specification, tuple(order)),))
         how = f"decided {method(specification)}, which gives no order, and a search has not found one in its time"
         return Part(name, tuple(members), Status.VALID, note=how)
     return _refuted(specification, name, members, allowance)
@@ -144,7 +148,7 @@ def _searched(
     if outcome:
         order = search.linearization()
         assert order is not None
-        return Part(name, tuple(members), Status.VALID, (_whole(specification, order),))
+        return Part(name, tuple(members), Status.VALID, (Order(specification, tuple(order)),))
     if outcome is False:
         deepest: Deepest | None = furthest(specification, members, search, 100_000)
         status, note = Status.INVALID, ""
@@ -153,17 +157,17 @@ def _searched(
         status, note = Status.UNKNOWN, "not decided: this is how far the search came in its time"
         if refuted:
             status, note = Status.INVALID, f"decided {method(specification)}: this is how far a search came in its time"
-    orders = _partial(specification, deepest) if deepest is not None else ()
+    orders = _partial(specification, deepest, allowance.expired) if deepest is not None else ()
     return Part(name, tuple(members), status, orders, note)
 
 
 def _valid_order(specification: Specification, members: Sequence[Operation], allowance: _Allowance) -> Sequence[Operation] | None:
     if isinstance(specification, Independent):
-        inner = constructed(specification.each, [specification.inner(operation) for operation in members])
+        inner = constructed(specification.each, [specification.inner(operation) for operation in members], allowance.expired)
         outer = {operation.id: operation for operation in members}
         order = None if inner is None else [outer[operation.id] for operation in inner]
     else:
-        order = constructed(specification, members)
+        order = constructed(specification, members, allowance.expired)
     if order is not None:
         return order
     search = Search(specification, members)
@@ -191,14 +195,13 @@ def _refuted(specification: Specification, name: Hashable, members: Sequence[Ope
         return _searched(specification, name, members, allowance, refuted=True)
     real = {operation.id: operation for operation in members}
     order = _without_tail([real[operation.id] for operation in order], stuck)
-    states = states_along(specification, order)
-    if states is None:  # an open operation was placed whose own result does not fit: it counts as unknown here
+    state = state_after(specification, order)
+    if isinstance(state, Refusal):  # an open operation was placed whose own result does not fit: it counts as unknown here
         return _searched(specification, name, members, allowance, refuted=True)
-    state = states[-1] if states else specification.initial
     placed = {operation.id for operation in order}
     others = [one for one in prefix if one.id not in placed and one.id != stuck.id]
     deepest = Deepest(order, state, stuck, [stuck, *(real[one.id] for one in others)])
-    return Part(name, tuple(members), Status.INVALID, _partial(specification, deepest))
+    return Part(name, tuple(members), Status.INVALID, _partial(specification, deepest, allowance.expired))
 
 
 def _without_tail(order: list[Operation], stuck: Operation) -> list[Operation]:
@@ -227,40 +230,33 @@ def _until(members: Sequence[Operation], last: Operation, *, inclusive: bool) ->
 # -- partial orders ---------------------------------------------------------------------------------
 
 
-def _whole(specification: Specification, order: Sequence[Operation]) -> Order:
-    states = states_along(specification, order)
-    assert states is not None
-    return Order(tuple(order), tuple(states))
-
-
-def _partial(specification: Specification, deepest: Deepest) -> tuple[Order, ...]:
+def _partial(specification: Specification, deepest: Deepest, expired: Expired) -> tuple[Order, ...]:
     """The partial order that got furthest, and others that end in another state."""
     found = [_order(specification, deepest)]
     ends = {deepest.state}
-    for order, state in _elsewhere(specification, deepest):
+    for order, state in () if expired() else _elsewhere(specification, deepest):
         if state in ends:
             continue
         ends.add(state)
         placed = {operation.id for operation in order}
         open_now = [one for one in (*deepest.placed, *deepest.candidates) if one.id not in placed and one.id != deepest.stuck.id]
         found.append(_order(specification, Deepest(order, state, deepest.stuck, [deepest.stuck, *open_now])))
-        if len(found) == WAYS:
+        if len(found) == WAYS or expired():
             break
     return tuple(found)
 
 
 def _order(specification: Specification, deepest: Deepest) -> Order:
-    states = states_along(specification, deepest.placed)
-    assert states is not None
-    return Order(tuple(deepest.placed), tuple(states), deepest.stuck, tuple(reasons(specification, deepest)))
+    return Order(specification, tuple(deepest.placed), deepest.stuck, tuple(reasons(specification, deepest)))
 
 
-def _elsewhere(specification: Specification, deepest: Deepest) -> Iterable[tuple[list[Operation], State]]:
+def _elsewhere(specification: Specification, deepest: Deepest) -> Iterator[tuple[list[Operation], State]]:
     """Other orders that pass the same returns: the last operations of the order, and what is open, put together anew."""
     end = returned(deepest.stuck)
     room = max(WIDEST - len(deepest.candidates), 4)
     kept = deepest.placed[: max(len(deepest.placed) - room, 0)]
-    start = (states_along(specification, kept) or [specification.initial])[-1] if kept else specification.initial
+    start = state_after(specification, kept)
+    assert not isinstance(start, Refusal)
     movable = [*deepest.placed[len(kept) :], *[one for one in deepest.candidates if one.id != deepest.stuck.id][:WIDEST]]
     musts = sum(1 << place for place, one in enumerate(movable) if returned(one) < end)
     before = [sum(1 << other for other, earlier in enumerate(movable) if returned(earlier) < one.invoked) for one in movable]

@@ -11,6 +11,7 @@ from itertools import chain
 
 import msgspec
 
+from ..properties.constructions import Expired, never
 from ..properties.history import Event, Invoke, Operation, Outcome, render
 from ..properties.isolation import Anomaly
 from ..properties.orders import Order, Part
@@ -23,6 +24,8 @@ from .wording import call_text, clean, result_text
 __all__ = ["Bars", "Drawn", "bars"]
 
 LONGEST, LONGEST_STATE = 160, 40
+LOOK = 64
+"""After how many states somebody looks at the clock."""
 CANDIDATES = 120
 """How many of those that could come next are kept; where many clients gave up there may be thousands."""
 CODES = {Outcome.OK: 0, Outcome.FAIL: 1, Outcome.INFO: 2}
@@ -76,8 +79,9 @@ def bars(
     initial: State | None = None,
     anomalies: Sequence[Anomaly] = (),
     evidence: Sequence[int] = (),
+    expired: Expired = never,
 ) -> Bars:
-    """The table of these operations; `events` are asked for incidents only."""
+    """The table of these operations; `events` are asked for incidents only.  States that come after `expired` says so are left out."""
     operations = sorted(operations, key=lambda one: one.invoked)
     events = [event for event in events if not isinstance(event, Invoke)]
     bands = bands_of(events)
@@ -95,7 +99,7 @@ def bars(
         columns=_columns(operations, processes, part_of, texts, begin),
         parts=[(clean(render(part.name), 60) if part.name is not None else "", part.status.value, clean(part.note, 300)) for part in parts],
         initial=texts.number(_state(initial)) if parts else -1,
-        orders=[[_drawn(order, number, texts) for order in part.orders] for part in parts],
+        orders=[[_drawn(order, number, texts, expired) for order in part.orders] for part in parts],
         bands=[(_micro(left - begin), -1 if right is None else _micro(right - begin), what) for left, right, what in bands],
         cycles=[_cycle(anomaly, number) for anomaly in anomalies],
         evidence=[number[identity] for identity in evidence if identity in number],
@@ -115,7 +119,8 @@ class _Texts:
 
 
 def _micro(seconds: float) -> int:
-    return round(seconds * 1e6)
+    # Thirty thousand years are enough for any clock that went wrong.
+    return round(max(min(seconds, 1e12), -1e12) * 1e6)
 
 
 def _columns(
@@ -165,26 +170,34 @@ def _result(operation: Operation, *, finds: bool) -> str:
 
 
 def _state(state: State) -> str:
+    """A state in a few words; of a large set only its size, since writing it out takes as long as it is large."""
+    if isinstance(state, frozenset):
+        if len(state) > 8:
+            return f"{len(state):,} elements"
+        return f"{{{', '.join(sorted(map(render, state)))}}}" if state else "nothing"
     text = render(state)
     return clean(text, LONGEST_STATE) if len(text) <= LONGEST_STATE else f"{clean(text[: LONGEST_STATE - 22])} ... {clean(text[-17:])}"
 
 
-def _drawn(order: Order, number: dict[int, int], texts: _Texts) -> Drawn:
+def _drawn(order: Order, number: dict[int, int], texts: _Texts, expired: Expired) -> Drawn:
     places = [number[operation.id] for operation in order.operations]
     # Those that returned matter more than those of which nobody knows.
     reasons = [*order.reasons[:1], *sorted(order.reasons[1:], key=lambda reason: reason[0].pending)]
     states: list[int] = []
     known: State = None
     shown = -1
-    for position, state in enumerate(order.states):
+    for position, state in enumerate(order.states()):
         if position and state == known:
             states.append(-1)
             continue
         known, shown = state, texts.number(_state(state))
         states.append(shown)
+        if position % LOOK == 0 and expired():
+            states += [texts.number("(there was no time to tell)"), *([-1] * len(order.operations))]
+            break
     return Drawn(
         operations=[after - before for before, after in zip([0, *places], places, strict=False)],
-        states=states,
+        states=states[: len(places)],
         stuck=-1 if order.stuck is None else number[order.stuck.id],
         reasons=[(number[operation.id], texts.number(clean(why, 400))) for operation, why in reasons[:CANDIDATES]],
         more=max(len(reasons) - CANDIDATES, 0),

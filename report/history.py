@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..properties.constructions import Expired, never
 from ..properties.history import Event, Operation
 from ..properties.isolation import Anomaly
 from ..properties.orders import Part
@@ -40,14 +41,16 @@ def history_html(
     initial: State | None = None,
     anomalies: Sequence[Anomaly] = (),
     counts: Sequence[tuple[str, int]] = (),
+    expired: Expired = never,
 ) -> str:
     """The page.
 
     `events` are asked for incidents only; `operations` are drawn.  `parts` come with their orders (`properties/orders.py`), `initial` is
-    the state in which each begins; `anomalies` and `counts` are those of an analysis of transactions.
+    the state in which each begins; `anomalies` and `counts` are those of an analysis of transactions.  Once `expired` no more states
+    are told, which matters where each is as large as the history.
     """
     evidence = verdict.evidence.operations if verdict is not None and verdict.evidence is not None else ()
-    table = bars(events, operations, parts=parts, initial=initial, anomalies=anomalies, evidence=evidence)
+    table = bars(events, operations, parts=parts, initial=initial, anomalies=anomalies, evidence=evidence, expired=expired)
     heading = clean(title, 200)
     by_id = {operation.id: operation for operation in operations}
     told = _story(heading, operations, verdict, parts) + _anomalies(anomalies, counts, by_id)
