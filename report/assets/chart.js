@@ -228,7 +228,7 @@ const makeChart = (history, canvas) => {
     for (const i of operations) flag(i, `T${history.id[i]}`, colours.red);
     for (const [before, after, kind] of steps) {
       if (view.row[before] < 0 || view.row[after] < 0) continue;
-      const centre = (i) => [X((axis().from[i] + end(i)) / 2), Y(i) + view.tall / 2], [x1, y1] = centre(before), [x2, y2] = centre(after);
+      const centre = (i) => [X((axis().from[i] + end(i)) / 2), spot(i)], [x1, y1] = centre(before), [x2, y2] = centre(after);
       const far = Math.hypot(x2 - x1, y2 - y1) || 1, bend = Math.min(40, far / 3), mx = (x1 + x2) / 2 + ((y2 - y1) / far) * bend, my = (y1 + y2) / 2 - ((x2 - x1) / far) * bend;
       const away = Math.hypot(x2 - mx, y2 - my) || 1, ux = (x2 - mx) / away, uy = (y2 - my) / away;
       pen.strokeStyle = pen.fillStyle = colours.red;

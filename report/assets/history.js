@@ -47,8 +47,8 @@
 
   // ---- moving -----------------------------------------------------------------------------------------------------------------------
   const zoom = (factor, pixel = chart.room() / 2) => { Object.assign(view, zoomed(view, factor, pixel, chart.limits())); redraw(); };
-  const heighten = (factor) => { view.tall = clamp(view.tall * factor, 3, 60); redraw(); };
-  const fitLanes = () => { view.tall = clamp((view.height - chart.HEAD - 12) / Math.max(view.lanes.length, 1), 9, 46); };
+  const heighten = (factor) => { view.tall = clamp(view.tall * factor, 3, 120); redraw(); };
+  const fitLanes = () => { view.tall = clamp((view.height - chart.HEAD - 12) / Math.max(view.lanes.length, 1), 9, history.cycles.length ? 84 : 46); };
   const whole = () => { view.scale = chart.limits().least; view.left = 0; fitLanes(); redraw(); };
   const reveal = (i, near = false) => {           // an operation into sight; with `near` so close that it can be read
     if (view.row[i] < 0) choose(ALL);
