@@ -9,23 +9,36 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from .properties.containers import FifoQueue, PriorityQueue, Stack
 from .properties.counter import Counter
-from .properties.history import Operation
+from .properties.history import History, Operation
 from .properties.independent import split_by_key
 from .properties.isolation import LEVELS, WORKLOADS, Isolation
 from .properties.ledger import IssuanceLedger
 from .properties.linearizability import Linearizable
 from .properties.locks import FencedMutex, OwnedMutex, ReentrantMutex, owned_by_process
-from .properties.readers import ReadError, Told, read_history
+from .properties.readers import ReadError, read_history
 from .properties.registers import CasRegister, MultiRegister, Register
 from .properties.sets import GrowSet, Set
 from .properties.specification import Call, Specification, SpecificationError, UnknownFunctionError
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
 
-__all__ = ["ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "UnknownModelError", "check_file", "functions_of", "models"]
+__all__ = [
+    "ISOLATION",
+    "LEVELS",
+    "MODELS",
+    "WORKLOADS",
+    "Examined",
+    "ReadError",
+    "UnknownModelError",
+    "check_file",
+    "examine_file",
+    "functions_of",
+    "models",
+]
 
 MODELS: dict[str, Specification] = {
     "register": Register(),
@@ -70,26 +83,36 @@ def functions_of(specification: Specification) -> tuple[str, ...]:
     return ()
 
 
-def check_file(
-    path: str | Path,
-    model_name: str,
-    timeout: float | None = 60.0,
-    *,
-    isolation: str | None = None,
-    gaps: bool = False,
-    told: Told | None = None,
-) -> Verdict:
+def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None) -> Verdict:
     """Decide whether the history in a file is linearizable for a model, in at most about `timeout` seconds (None: no limit).
 
     A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set`
     whose only question is a read of all elements is a `grow-set`.  Where operations of a lock name no client, their process is it.
     Transactions (`list-append`, `rw-register`) are held to a level of isolation instead, by default `ISOLATION`; that
-    takes time in proportion to their number, so the limit does not count.  `gaps` and `told` are as for `read_history`.
+    takes time in proportion to their number, so the limit does not count.
 
     Raises:
         UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given.
         ReadError: the file cannot be read as a history, or it has operations that the model does not know.
     """
+    return examine_file(path, model_name, timeout, isolation=isolation).verdict
+
+
+class Examined(NamedTuple):
+    """A verdict, and what it was reached on: what was read, and the specification with the operations as it takes them.
+
+    Transactions have a `workload` instead of a specification.
+    """
+
+    verdict: Verdict
+    history: History
+    operations: Sequence[Operation]
+    specification: Specification | None = None
+    workload: str = ""
+
+
+def examine_file(path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None) -> Examined:
+    """The same as `check_file`, with what a picture needs."""
     if model_name not in models():
         raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(models())}")
     if isolation is not None and isolation not in LEVELS:
@@ -97,13 +120,14 @@ def check_file(
     if isolation is not None and model_name not in WORKLOADS:
         what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
         raise UnknownModelError(f"{what}, and {model_name} is none of them")
-    operations = read_history(path, told, gaps=gaps).operations
-    if not operations:
-        raise ReadError("there is no operation in this history, so there is nothing to check", str(path))
+    history = read_history(path)
+    operations: Sequence[Operation] = history.operations
     try:
         if model_name in WORKLOADS:
-            return Isolation(isolation or ISOLATION, model_name).judge(operations)
-        return _linearizable(MODELS[model_name], operations, timeout)
+            verdict = Isolation(isolation or ISOLATION, model_name).judge(operations)
+            return Examined(verdict, history, operations, workload=model_name)
+        specification, operations = _as_meant(MODELS[model_name], operations)
+        return Examined(_linearizable(specification, operations, timeout), history, operations, specification)
     except UnknownFunctionError as error:
         raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
     except SpecificationError as error:
@@ -111,7 +135,6 @@ def check_file(
 
 
 def _linearizable(specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
-    specification, operations = _as_meant(specification, operations)
     ends = None if timeout is None else time.monotonic() + timeout
     expired = None if ends is None else lambda: time.monotonic() > ends
     return Linearizable(specification, budget=None).judge(operations, expired)

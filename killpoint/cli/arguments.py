@@ -111,6 +111,7 @@ def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("--list", action="store_true", help="list the models")
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")
     command.add_argument("--gaps", action="store_true", help=_GAPS)
+    command.add_argument("--html", type=Path, metavar="OUT", help="draw the history, with the order found or why there is none, as a page")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
