@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import py_mini_racer
 import pytest
 from history_pages import STALE, Row, history_of, long_register, page_of, table_of
 
 from killpoint import report
 from killpoint.properties import KeyValue
-
-py_mini_racer = pytest.importorskip("py_mini_racer", reason="mini-racer (of the dev extra) is not installed")
 
 SCRIPT = (Path(report.__path__[0]) / "assets" / "lanes.js").read_text(encoding="utf-8")
 
