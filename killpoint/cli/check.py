@@ -1,11 +1,13 @@
 """`killpoint check FILE --model NAME`: is a history that was recorded elsewhere right, and if not, why?
 
-Right means linearizable, or for transactions (`list-append`, `rw-register`) isolated as `--isolation LEVEL` says.
+Right means linearizable, or for transactions (`list-append`, `rw-register`) isolated as `--isolation LEVEL` says, or for workloads
+(`bank`, `set-full`, `kafka`, ...) what they promise.  Several models may be asked about one history.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 
 from ..checking import check_file, models
 from ..report.text import verdict_lines
@@ -30,9 +32,21 @@ def run(options: Namespace) -> int:
         raise UsageError(f"{options.file} cannot be read: No such file or directory")
     if options.model is None:
         raise UsageError(f"--model is missing: say what {options.file} is a history of, with one of {', '.join(models())}")
-    verdict = check_file(options.file, options.model, options.timeout, isolation=options.isolation)
+    model = ",".join(options.model)
+    verdict = check_file(options.file, model, options.timeout, isolation=options.isolation, options=_settings(options.option))
     if options.json:
-        print_json({"file": str(options.file), "model": options.model, **as_plain(verdict)})
+        print_json({"file": str(options.file), "model": model, **as_plain(verdict)})
     else:
         show(verdict_lines(verdict))
     return code_of(verdict.status)
+
+
+def _settings(words: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` as a dictionary."""
+    settings = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"--option takes NAME=VALUE, not {word}")
+        settings[name] = value
+    return settings
