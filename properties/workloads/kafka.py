@@ -74,8 +74,6 @@ class KafkaLog(Workload):
     def _judged(self, operations: Sequence[Operation]) -> Verdict:
         findings = Findings(self.name, *KINDS)
         logs = _Logs(self.name, operations, findings)
-        if not logs.polls:
-            return findings.verdict() if findings else self._unknown("nothing was ever polled")
         processes: dict[str, _Process] = {}
         for number, one in enumerate(operations):
             if one.process not in processes:
@@ -84,6 +82,8 @@ class KafkaLog(Workload):
         excused = self._missing(logs, findings)
         if findings:
             return findings.verdict()
+        if not logs.polls:
+            return self._unknown("nothing was ever polled")
         if excused:
             send, key, message = excused[0]
             maybe = f"and {ended(logs.excuse)} may have polled it" if logs.excuse is not None else ""

@@ -76,7 +76,7 @@ def assigned(name: str, operation: Operation) -> tuple[Value, ...]:
 
 
 def _micro(value: Value) -> TypeGuard[tuple[tuple[Value, ...], ...]]:
-    if not isinstance(value, tuple) or not value:
+    if not isinstance(value, tuple) or not value or not isinstance(value[0], tuple):
         return False
     return all(isinstance(part, tuple) and bool(part) and part[0] in ("send", "poll") for part in value)
 

@@ -1,7 +1,5 @@
 """Each anomaly of a partitioned log is found where it was planted, and what rebalancing or a crashed poll explains is none."""
 
-from collections.abc import Iterable
-
 import pytest
 from tales import FAIL, INFO, Tale, invalid, unknown, valid
 
@@ -21,7 +19,7 @@ def polls(tale: Tale, *messages: tuple[int | None, Value], key: Value = "k", pro
     return tale.did(process, "poll", None, ((key, messages),) if messages else ())
 
 
-def micro(*parts: tuple[Value, ...]) -> Iterable[Value]:
+def micro(*parts: tuple[Value, ...]) -> tuple[Value, Value]:
     """A transaction's argument and result, out of its result."""
     asked = tuple(("poll",) if part[0] == "poll" else ("send", part[1], part[2][1]) for part in parts)  # type: ignore[index]
     return asked, parts
