@@ -19,9 +19,9 @@ def log_history(source: random.Random, pending: float) -> list[Operation]:
     operations = []
     crashed = count()
     names = {name: name for name in ("a", "b", "c")}
-    for number in range(source.randrange(3, 11)):
+    for number in range(source.randrange(4, 14)):
         name = source.choice("abc")
-        process, key = names[name], source.choice("xy")
+        process, key = names[name], source.choice("xxxy")
         chance = source.random()
         argument: Value = None
         result: Value = None
@@ -33,15 +33,16 @@ def log_history(source: random.Random, pending: float) -> list[Operation]:
         elif chance < 0.9 or source.random() < 0.5:
             function = "poll"
             begin = places.setdefault(process, {}).get(key, 0)
-            messages = [*enumerate(log[key])][begin : begin + source.randrange(1, 4)]
+            messages = [*enumerate(log[key])][begin : begin + source.randrange(1, 5)]
             if messages and source.random() < 0.06:
                 messages.remove(source.choice(messages))
             if messages and source.random() < 0.04:
                 messages.append(source.choice(messages))
             if messages and source.random() < 0.04:
                 messages[-1] = (messages[-1][0], source.randrange(6))
-            if source.random() < 0.97:
-                places[process][key] = begin + len(messages)
+            odds = source.random()
+            if odds < 0.97:
+                places[process][key] = begin + len(messages) + (odds < 0.05)
             result = ((key, tuple(messages)),)
         else:
             function, argument = source.choice(["assign", "subscribe"]), source.choice([("x",), ("x", "y")])
