@@ -184,10 +184,11 @@ def leases() -> Act:
         nonlocal token, owner
         if not owner:
             token, owner = next(tokens), client
-            return "acquire", None, (token, None)
-        if owner == client and source.random() < 0.3:
-            owner = ""
-            return "release", None, None
+            return "acquire", client, (token, None)
+        if source.random() < 0.3:
+            # Whoever acts gives it back in the holder's name, who may have crashed.
+            last, owner = owner, ""
+            return "release", last, None
         return "write", (token, 0), None
 
     return act

@@ -123,16 +123,16 @@ def check_file(
     isolation: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Verdict:
-    """Decide whether the history in a file is right for a model, or several with commas between, in at most about `timeout` seconds.
+    """Decide whether the history in a file is right for a model, in at most about `timeout` seconds (None: no limit).
 
-    (None: no limit.)  Right means linearizable for a sequential specification.  A history of many registers, whose values are pairs of
-    key and value, is judged key by key; the verdict's name says so.  A `set` whose only question is a read of all elements is a
-    `grow-set`.  Where operations of a lock name no client, their process is it.  Transactions (`list-append`, `rw-register`) are held
-    to a level of isolation instead, by default `ISOLATION`, and workloads (`CHECKERS`) to what they promise; both take time in
-    proportion to their number, so the limit does not count.
+    For a sequential specification that means linearizable.  A history of many registers, whose values are pairs of key and value, is
+    judged key by key; the verdict's name says so.  A `set` whose only question is a read of all elements is a `grow-set`.  Where
+    operations of a lock name no client, their process is it.  Transactions (`list-append`, `rw-register`) are held to a level of
+    isolation instead, by default `ISOLATION`, and workloads (`CHECKERS`) to what they promise; both take time in proportion to
+    their number, so the limit does not count.
 
-    A workload looks at its own functions only, and so does each of several models.  `options` are parameters of workloads
-    by name, for example `{"total": "100"}` for a `bank`.
+    Several models, with commas between, each have a verdict, and the worst status is that of all.  A workload looks at its own
+    functions only, and so does each of several models.  `options` are parameters of workloads by name, as words: `{"total": "100"}`.
 
     Raises:
         UnknownModelError: there is no such model, level or option, or a level was given and none is of transactions.
@@ -190,7 +190,7 @@ def _without(known: Iterable[str], operations: Iterable[Operation]) -> str:
 
 def _options(checker: Workload) -> list[str]:
     """The parameters of a checker that a word on the command line can set."""
-    return [one.name.replace("_", "-") for one in fields(checker) if "frozenset[Value]" not in str(one.type)]  # type: ignore[arg-type]
+    return [one.name.replace("_", "-") for one in fields(checker) if "frozenset[Value]" not in str(one.type)]
 
 
 def _configured(names: Sequence[str], options: Mapping[str, str]) -> dict[str, Workload]:
@@ -219,7 +219,7 @@ def _with(checker: Workload, option: str, text: str) -> Workload:
     Raises:
         ValueError: the word is no such value.
     """
-    kind = next(str(one.type) for one in fields(checker) if one.name == option)  # type: ignore[arg-type]
+    kind = next(str(one.type) for one in fields(checker) if one.name == option)
     value: object = text
     if kind.startswith("bool"):
         if text not in ("true", "false"):
@@ -231,7 +231,7 @@ def _with(checker: Workload, option: str, text: str) -> Workload:
         value = _number(float, text, "a number")
     elif kind.startswith("frozenset"):
         value = frozenset(text.split(","))
-    return replace(checker, **{option: value})  # type: ignore[type-var]
+    return replace(checker, **{option: value})
 
 
 def _number(kind: Callable[[str], float], text: str, what: str) -> float:

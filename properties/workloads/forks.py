@@ -49,24 +49,33 @@ class LongFork(Workload):
     def _judged(self, operations: Sequence[Operation]) -> Verdict:
         findings = Findings(self.name, "long-fork", "unexpected", "aborted-read")
         writes: dict[Value, tuple[Value, Operation]] = {}
-        reads: list[tuple[Operation, dict[Value, Value]]] = []
+        failed: dict[tuple[Value, Value], Operation] = {}
+        reads: list[Operation] = []
         for one in operations:
             written = self._write(one)
             if written is None:
                 if one.ok:
-                    reads.append((one, self._read(one)))
-            elif one.outcome is not Outcome.FAIL:
+                    reads.append(one)
+            elif one.outcome is Outcome.FAIL:
+                failed.setdefault(written, one)
+            else:
                 key, value = written
                 if key in writes:
                     both = f"{ended(writes[key][1])} and {ended(one)}"
                     return self._unknown(f"{render(key)} is written twice, by {both}: a read does not say which came first")
                 writes[key] = value, one
-        failed = {written: one for one in operations if one.outcome is Outcome.FAIL and (written := self._write(one)) is not None}
-        for read, values in reads:
-            for key, value in values.items():
-                if value is not None:
-                    self._written(read, key, value, writes.get(key), failed.get((key, value)), findings)
-        enough = _compare(reads, findings)
+        groups: dict[tuple[Value, ...], _Group] = {}
+        for read in reads:
+            told = self._read(read)
+            keys = tuple([part[1] for part in told])
+            group = groups.get(keys)
+            if group is None:
+                group = groups[keys] = _Group()
+            there = [part for part in told if part[2] is not None]
+            group.shown.setdefault(frozenset([part[1] for part in there]), read)
+            for _function, key, value in there:
+                self._written(read, key, value, writes.get(key), failed, findings)
+        enough = _compare(groups, findings)
         if findings:
             return findings.verdict()
         if not enough:
@@ -82,18 +91,23 @@ class LongFork(Workload):
             SpecificationError: it is neither.
         """
         asked = operation.argument
-        if isinstance(asked, tuple) and asked and all(isinstance(one, tuple) and len(one) == 3 for one in asked):
-            if all(function == "r" for function, _key, _value in asked):
+        if isinstance(asked, tuple) and asked:
+            functions = [part[0] if isinstance(part, tuple) and len(part) == 3 else None for part in asked]
+            if functions.count("r") == len(functions):
                 return None
-            if len(asked) == 1 and asked[0][0] in ("w", "append"):
+            if len(functions) == 1 and functions[0] in ("w", "append"):
                 return asked[0][1], asked[0][2]
         raise malformed(self.name, operation, "a transaction is either one write, (w, key, value), or reads only, (r, key, nil)")
 
-    def _read(self, operation: Operation) -> dict[Value, Value]:
+    def _read(self, operation: Operation) -> tuple[tuple[Value, Value, Value], ...]:
         told = operation.result
-        if not isinstance(told, tuple) or any(not isinstance(one, tuple) or len(one) != 3 for one in told):
-            raise malformed(self.name, operation, "a read returns its micro-operations with what they read")
-        return {key: value for _function, key, value in told}
+        if isinstance(told, tuple):
+            for part in told:
+                if not isinstance(part, tuple) or len(part) != 3:
+                    break
+            else:
+                return told
+        raise malformed(self.name, operation, "a read returns its micro-operations with what they read")
 
     @staticmethod
     def _written(
@@ -101,57 +115,61 @@ class LongFork(Workload):
         key: Value,
         value: Value,
         write: tuple[Value, Operation] | None,
-        failed: Operation | None,
+        failed: dict[tuple[Value, Value], Operation],
         findings: Findings,
     ) -> None:
         """Note a value that this read cannot have seen."""
         if write is not None and write[0] == value and write[1].invoked < (read.completed or 0):
             return
-        what = f"{render(key)} = {render(value)}"
-        if failed is not None:
-            findings.note("aborted-read", lambda: f"{ended(read)} shows {what}, which {ended(failed)} did not write", failed, read)
+        what, culprit = f"{render(key)} = {render(value)}", failed.get((key, value))
+        if culprit is not None:
+            findings.note("aborted-read", lambda: f"{ended(read)} shows {what}, which {ended(culprit)} did not write", culprit, read)
         else:
             findings.note("unexpected", lambda: f"{ended(read)} shows {what}, which nobody had written by then", read)
 
 
 @dataclass
 class _Group:
-    """Reads of the same keys.  `first` maps a key to the number of the first read, in order of size, that shows it."""
+    """Reads of the same keys.
 
-    reads: list[tuple[Operation, frozenset[Value]]] = field(default_factory=list)
+    `shown` maps the keys that a read shows to the first read that shows just these.  `reads` has them in order of size, and `first` the
+    number of the first of those that shows a key.
+    """
+
+    shown: dict[frozenset[Value], Operation] = field(default_factory=dict)
+    reads: list[Operation] = field(default_factory=list)
     first: dict[Value, int] = field(default_factory=dict)
 
     def rank(self, findings: Findings) -> None:
         """Order the reads, note forks among them, and give each key its rank."""
-        self.reads.sort(key=lambda read: len(read[1]))
-        seen = 0
-        for number, (_read, shown) in enumerate(self.reads):
-            # In a chain nothing is new where nothing is more.
-            if len(shown) > seen:
-                seen = len(shown)
-                for key in shown:
-                    self.first.setdefault(key, number)
-        for (one, small), (other, large) in pairwise(self.reads):
+        ordered = sorted(self.shown.items(), key=lambda item: len(item[0]))
+        self.reads = [read for _shown, read in ordered]
+        for number, (shown, _read) in enumerate(ordered):
+            for key in shown:
+                self.first.setdefault(key, number)
+        for (small, one), (large, other) in pairwise(ordered):
             if not small <= large:
                 findings.note("long-fork", partial(_forked, one, other, small - large, large - small), one, other)
 
 
-def _compare(reads: Iterable[tuple[Operation, dict[Value, Value]]], findings: Findings) -> bool:
+def _compare(groups: dict[tuple[Value, ...], _Group], findings: Findings) -> bool:
     """Note all forks; False if there are too many groups to look for those between groups."""
-    groups: dict[frozenset[Value], _Group] = {}
-    for read, values in reads:
-        shown = frozenset(key for key, value in values.items() if value is not None)
-        groups.setdefault(frozenset(values), _Group()).reads.append((read, shown))
+    whole: dict[frozenset[Value], _Group] = {}
+    for named, alike in groups.items():
+        # The order in which a read names its keys does not matter.
+        shown = whole.setdefault(frozenset(named), alike).shown
+        for state, read in alike.shown.items():
+            shown.setdefault(state, read)
     having: dict[Value, list[int]] = {}
-    listed = [(keys, group) for keys, group in groups.items() if len(keys) > 1]
-    for number, (keys, group) in enumerate(listed):
+    several = [(keys, group) for keys, group in whole.items() if len(keys) > 1]
+    for number, (keys, group) in enumerate(several):
         group.rank(findings)
         for key in keys:
             having.setdefault(key, []).append(number)
-    if findings or len(having) == sum(len(keys) for keys, _group in listed):
+    if findings or len(having) == sum(len(keys) for keys, _group in several):
         return True
     compared = 0
-    for number, (keys, group) in enumerate(listed):
+    for number, (keys, group) in enumerate(several):
         shared: dict[int, int] = {}
         for key in keys:
             for other in having[key]:
@@ -160,9 +178,9 @@ def _compare(reads: Iterable[tuple[Operation, dict[Value, Value]]], findings: Fi
             compared += len(having[key])
             if compared > COMPARED:
                 return False
-        for other in sorted(number for number, keys_shared in shared.items() if keys_shared > 1):
+        for other in sorted(other for other, keys_shared in shared.items() if keys_shared > 1):
             compared += len(keys)
-            _between(group, listed[other][1], keys & listed[other][0], findings)
+            _between(group, several[other][1], keys & several[other][0], findings)
     return True
 
 
@@ -175,7 +193,7 @@ def _between(one: _Group, other: _Group, keys: frozenset[Value], findings: Findi
         alike = [*equal]
         if highest is not None and alike[0][1] < highest[1]:
             # The first group shows the one key and not the other, the second group the other way round.
-            first, second = one.reads[highest[0]][0], other.reads[alike[0][1]][0]
+            first, second = one.reads[highest[0]], other.reads[alike[0][1]]
             findings.note("long-fork", partial(_forked, first, second, [highest[3]], [alike[0][3]]), first, second)
             return
         if highest is None or alike[-1][1] > highest[1]:

@@ -12,15 +12,16 @@ times, in (virtual) seconds, as well as by the order of events.  What is claimed
   that began after a greater token had been given out.  That is Kleppmann's condition ("How to do distributed locking", 2016), and is
   what protects the resource however wrong the clocks are.
 
-An `acquire` or `renew` with an unknown outcome gives nobody anything that it knows of; a `release` with an unknown outcome may have ended
-the lease; a `write` with one says nothing.  A failed one did not happen.
+An `acquire` or `renew` with an unknown outcome gives nobody anything that it knows of; a `write` with one says nothing.  A `release` with
+an unknown outcome may end this lease or any later one of its client, and one at the same time as an `acquire` may end what that
+gave; so such leases are not counted as held.  A failed operation did not happen.
 
 `FencedMutex` is the mutex with tokens, where leases do not end by themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
@@ -31,7 +32,6 @@ from ..history import Operation, Outcome, Value, render
 from ..specification import SpecificationError
 from ..verdict import Verdict
 from .findings import Findings, counted, ended
-from .shapes import field as named
 from .shapes import malformed, mapping
 from .workload import Workload
 
@@ -81,24 +81,26 @@ class Lease(Workload):
         timed = any(one.completed_at for one in operations)
         leases: dict[Value, _Lease] = {}
         grants = endless = 0
-        begun: dict[int, tuple[_Token | None, _Token | None]] = {}
+        begun: dict[int, tuple[_Call, _Token | None, _Token | None]] = {}
         for beginning, one in _events(operations):
-            call = self._call(one)
-            lease = leases.setdefault(call.lease, _Lease())
             if beginning:
+                call = self._call(one)
+                lease = leases.setdefault(call.lease, _Lease())
+                begun[one.id] = call, lease.given, lease.written
                 if one.function == "release":
-                    lease.release(call.client)
-                elif one.function == "write":
-                    begun[one.id] = lease.written, lease.given if self.strict else None
-                else:
-                    begun[one.id] = lease.given, None
+                    lease.begin_release(call.client)
+                continue
+            call, given, written = begun.pop(one.id)
+            lease = leases[call.lease]
+            if one.function == "release":
+                lease.end_release(one, call.client)
             elif one.function == "write":
-                lease.write(one, call, [token for token in begun.pop(one.id) if token is not None], findings)
-            elif one.function != "release":
+                lease.write(one, call, (written, given) if self.strict else (written,), findings)
+            else:
                 grants += 1
                 until = self._until(one, call) if timed else None
                 endless += until is None
-                lease.give(one, call, begun.pop(one.id)[0], until, findings)
+                lease.give(one, call, given, until, findings)
         if findings:
             return findings.verdict()
         tokens = any(lease.given or lease.written for lease in leases.values())
@@ -112,25 +114,23 @@ class Lease(Workload):
 
     def _call(self, one: Operation) -> _Call:
         argument, result = one.argument, one.result if one.ok else None
-        lease = named(argument, *LEASE)
+        asked = mapping(argument) or {}
         if one.function == "write":
-            token = named(argument, *TOKEN)
-            if token is None and mapping(argument) is None:
+            token = _first(asked, TOKEN)
+            if not asked:
                 token = argument[0] if isinstance(argument, tuple) and argument else argument
-            return _Call(None, lease, self._number(one, token), None, None)
-        is_map = bool(mapping(argument)) and isinstance(argument, tuple)
-        client = named(argument, "client") if is_map else argument
-        token, expires = named(result, *TOKEN), named(result, *EXPIRES)
-        if not (mapping(result) and result):
+            return _Call(None, _first(asked, LEASE), self._number(one, token), None, None)
+        told = mapping(result) or {}
+        client = asked.get("client") if asked else argument
+        token, expires, duration = _first(told, TOKEN), _first(told, EXPIRES), _first(told, DURATION)
+        if not told:
             token, expires = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
-        duration = named(result, *DURATION)
-        duration = named(argument, *DURATION) if duration is None else duration
         return _Call(
             one.process if client is None else client,
-            lease,
+            _first(asked, LEASE),
             self._number(one, token),
             self._number(one, expires),
-            self._number(one, duration),
+            self._number(one, _first(asked, DURATION) if duration is None else duration),
         )
 
     def _number(self, one: Operation, value: Value) -> float | None:
@@ -173,17 +173,27 @@ class _Lease:
     _holders: dict[Value, tuple[float, Operation]] = field(default_factory=dict)
     _ends: list[tuple[float, int, Value]] = field(default_factory=list)
     _owners: dict[float, tuple[Value, Operation]] = field(default_factory=dict)
+    _releasing: dict[Value, int] = field(default_factory=dict)
+    _released: dict[Value, int] = field(default_factory=dict)
 
-    def release(self, client: Value) -> None:
-        """The holder began to give the lease back."""
+    def begin_release(self, client: Value) -> None:
+        """The holder, or somebody in its name, began to give the lease back.  What has no known outcome goes on for ever."""
         self._holders.pop(client, None)
+        self._releasing[client] = self._releasing.get(client, 0) + 1
+
+    def end_release(self, one: Operation, client: Value) -> None:
+        """The lease was given back."""
+        self._releasing[client] -= 1
+        self._released[client] = one.completed or 0
 
     def give(self, one: Operation, call: _Call, before: _Token | None, until: float | None, findings: Findings) -> None:
         """The lease was given, or kept, when `before` was the greatest token that had been given before the call."""
         if call.token is not None:
             self._compare(one, call, call.token, before, findings)
         now = one.completed_at
-        if until is None or now is None or until <= now:
+        # What is released at the same time may be this very grant.
+        doubtful = self._releasing.get(call.client, 0) > 0 or self._released.get(call.client, -1) > one.invoked
+        if until is None or now is None or until <= now or doubtful:
             return
         while self._ends and self._ends[0][0] <= now:
             end, _order, client = heappop(self._ends)
@@ -206,17 +216,22 @@ class _Lease:
         if self.given is None or token > self.given.token:
             self.given = _Token(token, one, call.client)
 
-    def write(self, one: Operation, call: _Call, before: Sequence[_Token], findings: Findings) -> None:
+    def write(self, one: Operation, call: _Call, before: Sequence[_Token | None], findings: Findings) -> None:
         """A write was accepted, when `before` were the greatest tokens known before it began."""
         if call.token is None:
             return
-        newer = next((seen for seen in before if seen.token > call.token), None)
+        newer = next((seen for seen in before if seen is not None and seen.token > call.token), None)
         if newer is not None:
             then = ended(newer.operation)
             told = partial("{} was accepted with token {}, after {} with {}".format, ended(one), call.token, then, newer.token)
             findings.note("stale-token", told, newer.operation, one)
         if self.written is None or call.token > self.written.token:
             self.written = _Token(call.token, one, None)
+
+
+def _first(fields: Mapping[Value, Value], names: Sequence[str]) -> Value:
+    """What stands under the first of these names that is there."""
+    return next((fields[name] for name in names if name in fields), None) if fields else None
 
 
 def _overlap(other: Operation, client: Value, end: float, one: Operation, holder: Value) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from ..verdict import Monitor, Status, Verdict
 __all__ = ["Workload"]
 
 
+@dataclass(frozen=True)
 class Workload(ABC):
     """A property of the operations of certain functions, what a workload promises of them; others are not looked at.
 

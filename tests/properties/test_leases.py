@@ -52,6 +52,10 @@ def test_unknown_outcomes_of_leases() -> None:
     valid(SHORT, granted("c2", 0.5, 0.7, tale=maybe))
     given_back = granted("c1", 0.1, 0.3).begin("c1", "release", at=0.4).end("c1", None, INFO, at=0.5)
     valid(SHORT, granted("c2", 0.6, 0.7, tale=given_back))
+    later = Tale().begin("c1", "release", "ann", at=0.1).end("c1", None, INFO, at=0.2)
+    valid(SHORT, granted("c2", 0.6, 0.7, None, "bob", granted("c3", 0.3, 0.4, None, "ann", later)))
+    together = Tale().begin("c1", "acquire", "ann", at=0.1).begin("c2", "release", "ann", at=0.2).end("c1", at=0.3).end("c2", at=0.4)
+    valid(SHORT, granted("c3", 0.5, 0.6, None, "bob", together))
     kept = granted("c1", 0.1, 0.3).begin("c1", "release", at=0.4).end("c1", None, FAIL, at=0.5)
     invalid(SHORT, granted("c2", 0.6, 0.7, tale=kept), "overlapping-leases")
 

@@ -1,5 +1,7 @@
 """Every checker of a workload finds every kind of violation that was planted for it, and lets pass what unknown outcomes explain."""
 
+from itertools import combinations
+
 import pytest
 from tales import FAIL, INFO, Tale, invalid, unknown, valid
 
@@ -261,6 +263,14 @@ def test_groups_that_overlap_may_fork_too() -> None:
     tale = written("x", "y", "z").did("c2", "txn", *read_of(x=1, y=None, z=None)).did("c2", "txn", *read_of(x=1, y=1, z=None))
     valid(LongFork(), tale.did("c3", "txn", *read_of(w=None, x=1, y=None)))
     invalid(LongFork(), tale.did("c3", "txn", *read_of(x=None, y=1, v=None)), "long-fork", "shows 'x' and not 'y'")
+
+
+def test_too_many_groups_that_overlap_are_not_compared() -> None:
+    tale = Tale()
+    for group in combinations(range(24), 3):
+        asked = tuple(("r", key, None) for key in group)
+        tale.did("c1", "txn", asked, asked)
+    unknown(LongFork(), tale, "reads are of too many overlapping groups of keys to compare them all")
 
 
 def test_forks_need_writes_that_happened_once() -> None:

@@ -213,7 +213,8 @@ def leases_overlap(operations: Operations, duration: float) -> bool:
         """The holder surely has the lease at this event."""
         if one.completed is None or one.completed > event or one.invoked_at + duration <= time:
             return False
-        return not any(back.process == one.process and one.completed < back.invoked <= event for back in releases)
+        mine = [back for back in releases if back.process == one.process and back.invoked <= event]
+        return not any(back.completed is None or back.completed > one.invoked for back in mine)
 
     for one, other in permutations(grants, 2):
         if one.process != other.process and other.completed is not None and other.completed_at is not None:
