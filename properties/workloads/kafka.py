@@ -33,7 +33,7 @@ arguments are used, since recorded histories keep no more.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import accumulate
@@ -79,7 +79,8 @@ class KafkaLog(Workload):
             if one.process not in processes:
                 processes[one.process] = _Process(logs, findings)
             processes[one.process].take(number, one)
-        excused = self._missing(logs, findings)
+        passed, unseen = logs.unpolled()
+        excused = self._missing(logs, passed, unseen, findings)
         if findings:
             return findings.verdict()
         if not logs.polls:
@@ -88,7 +89,6 @@ class KafkaLog(Workload):
             send, key, message = excused[0]
             maybe = f"and {ended(logs.excuse)} may have polled it" if logs.excuse is not None else ""
             return self._unknown(f"{_passed(logs, send, key, message)}, {maybe} ({counted(len(excused), 'message')} like this)")
-        unseen = logs.unseen()
         if unseen and self.final_polls is None:
             send, key, message = unseen[0]
             what = f"{_message(key, message)}, sent by {ended(send)}, was never polled ({counted(len(unseen), 'message')} like this)"
@@ -96,16 +96,16 @@ class KafkaLog(Workload):
         besides = f"; {counted(len(unseen), 'acknowledged message')} not polled" if unseen else ""
         return self._valid(f"{counted(logs.polls, 'poll')} in the order of {counted(len(logs.by_key), 'log')}{besides}")
 
-    def _missing(self, logs: _Logs, findings: Findings) -> list[_Sent]:
+    def _missing(self, logs: _Logs, passed: list[_Sent], unseen: list[_Sent], findings: Findings) -> list[_Sent]:
         """Note what was lost; gives what may have been polled by somebody whose operation has no known outcome."""
         excused: list[_Sent] = []
-        for send, key, message in logs.passed():
+        for send, key, message in passed:
             if logs.excuse is None or self.final_polls or logs.by_key[key].passed_over(message[0]):
                 findings.note("lost-write", partial(_passed, logs, send, key, message), send)
             else:
                 excused.append((send, key, message))
         if self.final_polls:
-            for send, key, message in logs.unseen():
+            for send, key, message in unseen:
                 findings.note("unseen", partial("{} sent by {} was never polled".format, _message(key, message), ended(send)), send)
         return excused
 
@@ -235,11 +235,19 @@ class _Logs:
         for poll in polls:
             for key, messages in poll.items():
                 log = self.log(key)
+                values, offsets = log.values, log.offsets
+                highest = log.highest
+                log.seen.update([message[1] for message in messages])
                 for message in messages:
-                    log.seen.add(message[1])
-                    log.learn(key, message, one, findings)
-                    if message[0] is not None and (log.highest[0] is None or message[0] > log.highest[0]):
-                        log.highest = message
+                    offset, value = message
+                    if offset is None:
+                        continue
+                    # Most of what is polled has been polled by others before.
+                    if values.get(offset) != value or offsets.get(value) != offset:
+                        log.learn(key, message, one, findings)
+                    if highest[0] is None or offset > highest[0]:
+                        highest = message
+                log.highest = highest
 
     def log(self, key: Value) -> _Log:
         """The log of a key."""
@@ -258,20 +266,20 @@ class _Logs:
                 told = partial("{} in {} was {} and is at offsets {}".format, render(value), render(key), times, offsets)
                 findings.note("duplicate", told, *attempts[:1])
 
-    def passed(self) -> list[_Sent]:
-        """Acknowledged messages that nobody polled, though one with a higher offset was polled."""
-        return [sent for sent in self._unpolled() if self._below(*sent[1:])]
+    def unpolled(self) -> tuple[list[_Sent], list[_Sent]]:
+        """Acknowledged messages that nobody polled: those before one that was polled, and those of which nobody knows that they are."""
+        passed: list[_Sent] = []
+        unseen: list[_Sent] = []
+        for send, key, message in self._acknowledged:
+            log = self.by_key[key]
+            if message[1] not in log.seen:
+                highest = log.highest[0]
+                before = message[0] is not None and highest is not None and message[0] <= highest
+                (passed if before else unseen).append((send, key, message))
+        return passed, unseen
 
-    def unseen(self) -> list[_Sent]:
-        """Acknowledged messages that nobody polled, and nothing that is known to come after them."""
-        return [sent for sent in self._unpolled() if not self._below(*sent[1:])]
 
-    def _unpolled(self) -> list[_Sent]:
-        return [sent for sent in self._acknowledged if sent[2][1] not in self.by_key[sent[1]].seen]
-
-    def _below(self, key: Value, message: Message) -> bool:
-        highest = self.by_key[key].highest[0]
-        return message[0] is not None and highest is not None and message[0] <= highest
+_Place: TypeAlias = tuple[int, Operation, Message]
 
 
 class _Process:
@@ -284,7 +292,7 @@ class _Process:
         self._logs = logs
         self._findings = findings
         self._subscribed = False
-        self._position: dict[Value, tuple[int, Operation, int, Message]] = {}
+        self._position: dict[Value, _Place] = {}
         self._rewound: set[Value] = set()
         self._last_sent: dict[Value, tuple[Message, Operation]] = {}
 
@@ -292,8 +300,11 @@ class _Process:
         """Take the next operation of this process."""
         if one.function in ("assign", "subscribe"):
             if one.outcome is not Outcome.FAIL:
+                # Who has subscribed, before or now, may have been moved.
+                keys = assigned(self._logs.name, one)
+                moved = self._subscribed or one.function == "subscribe"
                 self._subscribed = one.function == "subscribe"
-                keys = () if self._subscribed else assigned(self._logs.name, one)
+                keys = () if moved else keys
                 self._position = {key: self._position[key] for key in keys if key in self._position}
                 self._rewound = {*self._position}
             return
@@ -301,12 +312,15 @@ class _Process:
         for key, message in sends:
             self._send(key, message, one)
         polls = self._logs.polled.get(number, ())
-        for ordinal, poll in enumerate(polls):
+        for poll in polls:
             for key, messages in poll.items():
                 log = self._logs.by_key[key]
+                attempts, end = log.attempts, one.completed or 0
                 for message in messages:
-                    self._judge(key, log, message, one)
-                    self._poll(key, log, message, one, ordinal)
+                    tried = attempts.get(message[1])
+                    if tried is None or tried[0].invoked > end:
+                        self._strange(key, log, message, one, tried)
+                self._walk(key, log, messages, one)
         if sends and polls:
             own = {(key, message[1]) for key, message in sends}
             both = [(key, message) for poll in polls for key, messages in poll.items() for message in messages if (key, message[1]) in own]
@@ -323,38 +337,42 @@ class _Process:
             self._findings.note(kind, partial(_after, "sent", key, message, one, *before), before[1], one)
         self._last_sent[key] = message, one
 
-    def _poll(self, key: Value, log: _Log, message: Message, one: Operation, ordinal: int) -> None:
-        """Compare a message with the one polled before."""
-        place = log.place(message)
-        before = self._position.get(key)
-        if place is None:
-            self._position.pop(key, None)
-            return
-        self._position[key] = place, one, ordinal, message
-        rewound = key in self._rewound
-        self._rewound.discard(key)
-        if before is None or (rewound and place == 0):
-            return
-        inside = before[1] is one
-        if self._subscribed and not (inside and before[2] == ordinal):
-            return
-        step = place - before[0]
-        if step > 1:
-            log.skip(before[0], place)
-            between = log.order[before[0] + 1]
-            missed = _message(key, (between, log.values[between]))
-            more = f" and {counted(step - 2, 'more message')}" if step > 2 else ""
-            told = partial(_skipped, _after("polled", key, message, one, before[3], before[1]), missed + more)
-            self._findings.note("int-poll-skip" if inside else "poll-skip", told, before[1], one)
-        elif step < 1:
-            kind = "int-nonmonotonic-poll" if inside else "nonmonotonic-poll"
-            self._findings.note(kind, partial(_after, "polled", key, message, one, before[3], before[1]), before[1], one)
+    def _walk(self, key: Value, log: _Log, messages: Sequence[Message], one: Operation) -> None:
+        """Compare each message of a poll with the one polled before."""
+        before = None if self._subscribed else self._position.get(key)
+        anew = key in self._rewound
+        for message in messages:
+            place = log.place(message)
+            if place is None:
+                before = None
+                continue
+            if before is not None and place != before[0] + 1 and not (anew and place == 0):
+                self._jump(key, log, place, message, one, before)
+            before = place, one, message
+            anew = False
+        if messages:
+            self._rewound.discard(key)
+            if before is not None:
+                self._position[key] = before
+            else:
+                self._position.pop(key, None)
 
-    def _judge(self, key: Value, log: _Log, message: Message, one: Operation) -> None:
-        """Note a message that cannot have been polled."""
-        attempts = log.attempts.get(message[1])
-        if attempts is not None and attempts[0].invoked < (one.completed or 0):
+    def _jump(self, key: Value, log: _Log, place: int, message: Message, one: Operation, before: _Place) -> None:
+        """Note a message that does not follow the one polled before."""
+        step = place - before[0]
+        inside = "int-" if before[1] is one else ""
+        told = partial(_after, "polled", key, message, one, before[2], before[1])
+        if step < 1:
+            self._findings.note(f"{inside}nonmonotonic-poll", told, before[1], one)
             return
+        log.skip(before[0], place)
+        between = log.order[before[0] + 1]
+        more = f" and {counted(step - 2, 'more message')}" if step > 2 else ""
+        missed = _message(key, (between, log.values[between])) + more
+        self._findings.note(f"{inside}poll-skip", partial(_skipped, told, missed), before[1], one)
+
+    def _strange(self, key: Value, log: _Log, message: Message, one: Operation, attempts: Sequence[Operation] | None) -> None:
+        """Note a message that cannot have been polled."""
         failed = log.failed.get(message[1])
         if attempts is None and failed is not None:
             told = partial("{} polled {}, which {} did not send".format, ended(one), _message(key, message), ended(failed))
@@ -369,5 +387,5 @@ def _after(what: str, key: Value, message: Message, one: Operation, earlier: Mes
     return f"{ended(one)} {what} {_message(key, message)}, {where} {what} {_message(key, earlier)}"
 
 
-def _skipped(told: str, missed: str) -> str:
-    return f"{told}, and not {missed}, which is between"
+def _skipped(told: Callable[[], str], missed: str) -> str:
+    return f"{told()}, and not {missed}, which is between"

@@ -144,10 +144,10 @@ def walks(operations: Sequence[Operation], values: dict[Value, dict[int, Value]]
             subscribed = rewound = False
             for one in mine:
                 if one.function in ("assign", "subscribe") and one.outcome is not Outcome.FAIL:
-                    subscribed = one.function == "subscribe"
                     assert isinstance(one.argument, tuple)
-                    if subscribed or key not in one.argument:
+                    if subscribed or one.function == "subscribe" or key not in one.argument:
                         seen.append(None)
+                    subscribed = one.function == "subscribe"
                     rewound = True
                 for _one, k, messages in polls_of([one]):
                     if k != key:
