@@ -30,7 +30,8 @@ def composed(verdicts: Sequence[Verdict]) -> Verdict:
         return Verdict(name, status, reason)
     lines: list[str] = []
     for verdict in verdicts:
-        lines.append(f"{verdict.name} is {verdict.status.value}: {verdict.reason}")
+        # What the reason says already is not said again.
+        lines.append(f"{verdict.name} is {verdict.status.value}:{'' if verdict is worst else f' {verdict.reason}'}")
         lines += [f"    {line}" for line in verdict.evidence.lines] if verdict.evidence is not None else []
     told = worst.evidence
     # A smaller run must fail in the same way, so the kind says whose evidence it is.

@@ -1,12 +1,13 @@
 """What a workload's checker found, and how it is told to a person.
 
 A violation may occur a million times; it is counted each time and put into words a few times.  What is told first, and what the
-evidence's kind is, is the gravest kind that occurred, in the order in which the checker names its kinds.
+evidence's kind is, is the gravest kind that occurred, in the order in which the checker names its kinds.  The reason is a sentence
+on the first violation of that kind; the lines show its operations, then sentences on others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..history import Operation, Outcome
 from ..verdict import Evidence, Status, Verdict
@@ -23,13 +24,13 @@ class Findings:
     def __init__(self, name: str, *kinds: str) -> None:
         self.name = name
         self.counts = dict.fromkeys(kinds, 0)
-        self._told: dict[str, list[tuple[str, tuple[int, ...]]]] = {kind: [] for kind in kinds}
+        self._told: dict[str, list[tuple[str, tuple[Operation, ...]]]] = {kind: [] for kind in kinds}
 
     def note(self, kind: str, sentence: Callable[[], str], *operations: Operation) -> None:
         """Put a violation down, with the operations that it is about, the decisive one last."""
         self.counts[kind] += 1
         if len(self._told[kind]) < TOLD:
-            self._told[kind].append((sentence(), tuple(dict.fromkeys(one.id for one in operations))))
+            self._told[kind].append((sentence(), tuple({one.id: one for one in operations}.values())))
 
     def __bool__(self) -> bool:
         return any(self.counts.values())
@@ -40,12 +41,26 @@ class Findings:
         kind = found[0]
         told = self._told[kind]
         sentence, operations = told[0]
-        lines = [one for one, _operations in told]
+        lines = [*_table(operations), *(one for one, _operations in told[1:])]
         more = self.counts[kind] - len(told)
         lines += [f"and {more} more of this kind"] if more else []
         lines += [f"also {other}, {counted(self.counts[other], 'time')}: {self._told[other][0][0]}" for other in found[1:]]
         others = f" ({self.counts[kind]} of this kind)" if self.counts[kind] > 1 else ""
-        return Verdict(self.name, Status.INVALID, f"{kind}: {sentence}{others}", Evidence(kind, tuple(lines), operations))
+        evidence = Evidence(kind, tuple(lines), tuple(one.id for one in operations))
+        return Verdict(self.name, Status.INVALID, f"{kind}: {sentence}{others}", evidence)
+
+
+def _table(operations: Sequence[Operation]) -> list[str]:
+    """`c1 read()   4 s .. 5.2 s   -> (17,)`, in columns, in the order in which they began."""
+    rows = []
+    for one in sorted(operations, key=lambda one: one.invoked):
+        called, _arrow, end = one.describe().partition(" -> ")
+        span = f"{one.invoked_at:.6g} s .. {'?' if one.completed_at is None else f'{one.completed_at:.6g} s'}"
+        # Histories without times have them all at 0; positions say the same.
+        place = f"#{one.invoked} .. {'?' if one.completed is None else f'#{one.completed}'}"
+        rows.append((called, span if one.completed_at or one.invoked_at else place, f"-> {end}"))
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
+    return [f"{called.ljust(widths[0])}   {span.ljust(widths[1])}   {end}" for called, span, end in rows]
 
 
 def ended(operation: Operation) -> str:
