@@ -48,7 +48,7 @@ class LongFork(Workload):
 
     def _judged(self, operations: Sequence[Operation]) -> Verdict:
         findings = Findings(self.name, "long-fork", "unexpected", "aborted-read")
-        writes: dict[Value, tuple[Value, Operation]] = {}
+        writes: dict[Value, Operation] = {}
         failed: dict[tuple[Value, Value], Operation] = {}
         reads: list[Operation] = []
         for one in operations:
@@ -59,11 +59,11 @@ class LongFork(Workload):
             elif one.outcome is Outcome.FAIL:
                 failed.setdefault(written, one)
             else:
-                key, value = written
+                key = written[0]
                 if key in writes:
-                    both = f"{ended(writes[key][1])} and {ended(one)}"
+                    both = f"{ended(writes[key])} and {ended(one)}"
                     return self._unknown(f"{render(key)} is written twice, by {both}: a read does not say which came first")
-                writes[key] = value, one
+                writes[key] = one
         groups: dict[tuple[Value, ...], _Group] = {}
         for read in reads:
             told = self._read(read)
@@ -114,12 +114,13 @@ class LongFork(Workload):
         read: Operation,
         key: Value,
         value: Value,
-        write: tuple[Value, Operation] | None,
+        write: Operation | None,
         failed: dict[tuple[Value, Value], Operation],
         findings: Findings,
     ) -> None:
         """Note a value that this read cannot have seen."""
-        if write is not None and write[0] == value and write[1].invoked < (read.completed or 0):
+        asked = () if write is None or write.invoked > (read.completed or 0) else write.argument
+        if asked and isinstance(asked, tuple) and asked[0][2] == value:
             return
         what, culprit = f"{render(key)} = {render(value)}", failed.get((key, value))
         if culprit is not None:

@@ -45,17 +45,11 @@ class CausalReverse(Workload):
         reads = [one for one in operations if one.function == "read" and one.ok]
         if not reads:
             return self._unknown("nothing was ever read")
-        parts = _by_key(operations) if _keyed(operations) else {None: self._all(operations)}
+        keyed = _keyed(operations)
+        parts = _by_key(operations) if keyed else {None: operations}
         for part in parts.values():
-            _Part(part).judge(findings)
+            _Part(part, keyed=keyed).judge(findings)
         return findings.verdict() if findings else self._valid(f"{counted(len(reads), 'read')} in accordance with real time")
-
-    def _all(self, operations: Sequence[Operation]) -> list[tuple[Operation, Value]]:
-        return [(one, one.argument if one.function == "write" else collection(self.name, one)) for one in operations if _told(one)]
-
-
-def _told(operation: Operation) -> bool:
-    return operation.function == "write" or operation.ok
 
 
 def _keyed(operations: Sequence[Operation]) -> bool:
@@ -73,41 +67,51 @@ def _keyed(operations: Sequence[Operation]) -> bool:
     return True
 
 
-def _by_key(operations: Sequence[Operation]) -> Mapping[Value, list[tuple[Operation, Value]]]:
-    parts: dict[Value, list[tuple[Operation, Value]]] = {}
+def _by_key(operations: Sequence[Operation]) -> Mapping[Value, list[Operation]]:
+    parts: dict[Value, list[Operation]] = {}
     for one in operations:
-        if _told(one):
-            pair = one.argument if one.function == "write" else one.result
-            assert isinstance(pair, tuple)
-            parts.setdefault(pair[0], []).append((one, pair[1] if one.function == "write" else pair[1] or ()))
+        pair = one.argument if one.function == "write" else one.result
+        if isinstance(pair, tuple):
+            parts.setdefault(pair[0], []).append(one)
     return parts
 
 
 class _Part:
-    """Writes and reads of one key, each with what it wrote or read."""
+    """Writes and reads of one key; `keyed` if they name it."""
 
-    def __init__(self, operations: Sequence[tuple[Operation, Value]]) -> None:
-        self._reads = [(one, values) for one, values in operations if one.function == "read" and isinstance(values, tuple)]
+    def __init__(self, operations: Sequence[Operation], *, keyed: bool) -> None:
+        self._keyed = keyed
+        self._reads = [one for one in operations if one.function == "read" and one.ok]
         self._first: dict[Value, Operation] = {}
         self._failed: dict[Value, Operation] = {}
         acknowledged: dict[Value, Operation] = {}
-        for one, value in operations:
+        for one in operations:
             if one.function != "write":
                 continue
+            value = self._part(one.argument)
             if one.outcome is Outcome.FAIL:
                 self._failed.setdefault(value, one)
                 continue
             self._first.setdefault(value, one)
             if one.completed is not None and (value not in acknowledged or one.completed < (acknowledged[value].completed or 0)):
                 acknowledged[value] = one
-        self._acknowledged = sorted(acknowledged.items(), key=lambda item: item[1].completed or 0)
-        self._ends = [one.completed or 0 for _value, one in self._acknowledged]
-        self._rank = {value: rank for rank, (value, _one) in enumerate(self._acknowledged)}
+        self._acknowledged = sorted(acknowledged.values(), key=lambda one: one.completed or 0)
+        self._ends = [one.completed or 0 for one in self._acknowledged]
+        self._rank = {self._part(one.argument): rank for rank, one in enumerate(self._acknowledged)}
+
+    def _part(self, value: Value) -> Value:
+        return value[1] if self._keyed and isinstance(value, tuple) else value
+
+    def _elements(self, read: Operation) -> tuple[Value, ...]:
+        if not self._keyed:
+            return collection(CausalReverse.__name__, read)
+        elements = self._part(read.result)
+        return elements if isinstance(elements, tuple) else ()
 
     def judge(self, findings: Findings) -> None:
         """Note what is wrong with each read."""
-        for read, values in self._reads:
-            shown = dict.fromkeys(values)
+        for read in self._reads:
+            shown = dict.fromkeys(self._elements(read))
             last: Operation | None = None
             for value in shown:
                 write = self._first.get(value)
@@ -120,7 +124,7 @@ class _Part:
             due = bisect_left(self._ends, last.invoked)
             rank, none = self._rank, len(self._ends)
             if sum(rank.get(value, none) < due for value in shown) < due:
-                missing = next(one for value, one in self._acknowledged if value not in shown)
+                missing = next(one for one in self._acknowledged if self._part(one.argument) not in shown)
                 findings.note("causal-reverse", partial(_reversed, read, last, missing), missing, last, read)
 
     def _note_unexpected(self, value: Value, read: Operation, findings: Findings) -> None:
