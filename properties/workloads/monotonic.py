@@ -25,6 +25,9 @@ from .workload import Workload
 __all__ = ["Monotonic"]
 
 
+TIMESTAMP = ("sts", "timestamp", "ts")
+
+
 class _Row(NamedTuple):
     timestamp: int | Decimal
     value: int
@@ -58,14 +61,16 @@ class Monotonic(Workload):
         attempts = [(value, one) for one in operations if one.function == "add" and (value := _named(one.argument)) is not None]
         possible = {value for value, one in attempts if one.outcome is not Outcome.FAIL}
         failed = {value: one for value, one in attempts if one.outcome is Outcome.FAIL and value not in possible}
+        final = max(reads, key=lambda one: one.completed or 0)
+        there: set[int] = set()
         for read in reads:
             rows = [self._row(read, place, row) for place, row in enumerate(collection(self.name, read))]
             self._ordered(read, rows, findings)
-            for row in rows:
-                if failed and (add := failed.get(row.value)) is not None:
+            if read is final:
+                there.update([row.value for row in rows])
+            for row in rows if failed else ():
+                if (add := failed.get(row.value)) is not None:
                     findings.note("aborted-read", partial(_aborted, read, row, add), add, read)
-        final = max(reads, key=lambda one: one.completed or 0)
-        there = {self._row(final, place, row).value for place, row in enumerate(collection(self.name, final))}
         added = 0
         for one in operations:
             if one.function == "add" and one.completed is not None and one.ok and one.completed < final.invoked:
@@ -80,15 +85,17 @@ class Monotonic(Workload):
     def _row(self, read: Operation, place: int, row: Value) -> _Row:
         if (value := whole(row)) is not None:
             return _Row(place, value, None)
-        timestamp = None
+        timestamp = group = None
         if isinstance(row, tuple) and len(row) == 2 and not isinstance(row[0], tuple):
             value, timestamp = whole(row[0]), row[1]
-        elif mapping(row):
-            value, timestamp = whole(field(row, "val", "value")), field(row, "sts", "timestamp", "ts")
+        elif fields := mapping(row):
+            value = whole(fields["val"] if "val" in fields else fields.get("value"))
+            timestamp = next((fields[name] for name in TIMESTAMP if name in fields), None)
+            group = None if self.by is None else fields.get(self.by)
         stamp = _timestamp(timestamp)
         if value is None or stamp is None:
             raise malformed(self.name, read, f"{render(row)} is no row, which has a whole value and a timestamp (val and sts)")
-        return _Row(stamp, value, None if self.by is None else field(row, self.by))
+        return _Row(stamp, value, group)
 
     @staticmethod
     def _ordered(read: Operation, rows: Iterable[_Row], findings: Findings) -> None:
