@@ -8,7 +8,7 @@ A client whose operation ended `info` may hold the lock for ever.  `acquire` tha
 happen.
 
 There is no lease here: that it ends by itself after a while is a statement about clocks, and a history that is judged by the order of
-its events has none.  What a lease is to guarantee in spite of clocks, fencing tokens that rise, is in `FencedMutex`.
+its events has none.  `workloads/leases.py` judges leases, by times; fencing tokens that rise are in `FencedMutex` too.
 """
 
 from __future__ import annotations

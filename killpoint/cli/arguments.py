@@ -42,8 +42,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     _run(commands.add_parser("run", help="run one schedule, simulated or on real processes", epilog=_CODES))
     _replay(commands.add_parser("replay", help="run a saved schedule again and look at it", epilog=_CODES))
     _shrink(commands.add_parser("shrink", help="go on shrinking a failing schedule", epilog=_CODES))
-    _check(commands.add_parser("check", help="decide whether a recorded history is linearizable", epilog=_CODES))
     _convert(commands.add_parser("convert", help="write a history in another format", epilog=_CODES))
+    _check(commands.add_parser("check", help="decide whether a recorded history is right", epilog=_CODES))
     _determinism(commands.add_parser("determinism", help="check that a scenario's runs do not differ", epilog=_CODES))
     scenarios = commands.add_parser("scenarios", help="list the installed scenarios")
     mutants = commands.add_parser("mutants", help="list the planted bugs")
@@ -106,7 +106,13 @@ def _shrink(command: argparse.ArgumentParser) -> None:
 
 def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a recorded history")
-    command.add_argument("--model", metavar="NAME", help="the sequential specification, or kind of transactions (see --list)")
+    command.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME",
+        help="the sequential specification, kind of transactions, or workload (see --list); several with commas, or given again",
+    )
+    command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of a workload, for example total=100 of bank")
     command.add_argument("--isolation", metavar="LEVEL", help="of transactions, for example serializable (default strict-serializable)")
     command.add_argument("--list", action="store_true", help="list the models")
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")

@@ -120,6 +120,21 @@ def test_transactions_are_judged_by_a_level_of_isolation(killpoint: Killpoint) -
     assert (ended.code, "there is no level of isolation 'perfect': choose one of strict-serializable" in ended.err) == (3, True)
 
 
+def test_several_models_and_their_parameters(killpoint: Killpoint) -> None:
+    reads = "{:process 0, :type :invoke, :f :read, :value nil}\n{:process 0, :type :ok, :f :read, :value {0 10, 1 -3}}\n"
+    Path("h.edn").write_text(reads)
+    ended = killpoint("check", "h.edn", "--model", "bank", "--model", "stats")
+    assert ended.code == 1
+    assert ended.out.startswith("Compose(Bank, Stats) fails: Bank: negative-balance: 0's read (operation 0, ok) shows a balance below")
+    assert "Stats is valid: 1 operation: read: 1 ok, 0 fail, 0 info" in ended.out
+    ended = killpoint("check", "h.edn", "--model", "bank,stats", "--option", "negative=true", "--json")
+    assert (ended.code, ended.document["model"], ended.document["status"]) == (0, "bank,stats", "valid")
+    ended = killpoint("check", "h.edn", "--model", "bank", "--option", "negative")
+    assert (ended.code, "--option takes NAME=VALUE, not negative" in ended.err) == (3, True)
+    ended = killpoint("check", "h.edn", "--model", "kafka")
+    assert (ended.code, "there is no operation assign or poll or send or subscribe or txn here, only read" in ended.err) == (3, True)
+
+
 def test_models_are_listed(killpoint: Killpoint) -> None:
     ended = killpoint("check", "--list")
     assert ended.code == 0
