@@ -3,8 +3,8 @@
     python benchmarks/readers.py [--lines N] [NAME ...]
 
 A name (or part of one) selects.  Histories are registers with ten clients, made from a seed, of N lines (200,000 unless told), which
-are half as many operations.  Each case is a process of its own: seconds are the median CPU time of three looks, operations included; memory is the
-peak of the process, with everything that it imported.  Wanted is what 200,000 lines may take, in proportion.
+are half as many operations.  Each case is a process of its own: seconds are the median CPU time of three looks, operations
+included; memory is the peak of the process, with everything that it imported.  Wanted is what 200,000 lines may take, in proportion.
 """
 
 from __future__ import annotations
