@@ -25,10 +25,10 @@ from typing import TypeAlias, overload
 
 import msgspec
 
-__all__ = ["Complete", "Event", "History", "HistoryError", "Incident", "Invoke", "Observe", "Operation", "Outcome", "Value"]
+__all__ = ["Complete", "Event", "History", "HistoryError", "Incident", "Invoke", "Observe", "Operation", "Outcome", "Rules", "Value"]
 
 Value: TypeAlias = object
-"""An immutable, hashable value: None, bool, int, float, str, bytes, a tuple of values, or a frozen struct of them."""
+"""An immutable, hashable value: None, bool, int, float, Fraction, str, bytes, a tuple of values, or a frozen struct of them."""
 
 
 class Outcome(StrEnum):

@@ -17,10 +17,13 @@ from .streams import Told, open_stream, unpacked
 __all__ = ["decode", "read_history"]
 
 SNIFFED = 1 << 16
-EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:#_|[\[({#]|\Z)")
+EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:[\[({#^]|\Z)")
 
 EDN_OPERATION = re.compile(rb"(?:[\s,]|;[^\n]*\n)*[\[(]?(?:[\s,]|;[^\n]*\n)*(?:#[^\s{]*\s*)?\{\s*:")
 """The beginning of a map with a keyword: surely EDN, though a whole map on a line may look like a line of a log."""
+
+PROCESS = b'process"'
+"""Of all JSON a history alone has this field."""
 
 SCHEDULE = re.compile(rb'\s*\{\s*"format"\s*:\s*"killpoint\.schedule/')
 
@@ -65,7 +68,7 @@ def _decode(file: io.BufferedReader, name: str, *, gaps: bool) -> History:
         return read_log(file, name)
     if SCHEDULE.match(head):
         raise ReadError("this is a schedule, not a history: `killpoint replay` runs it", name, 1)
-    if JSON_BEGINS.match(head):
+    if JSON_BEGINS.match(head) and PROCESS in head:
         return read_json(file, name, gaps=gaps)
     if not EDN_BEGINS.match(head):
         raise ReadError(NO_HISTORY, name, 1)

@@ -179,6 +179,10 @@ def test_shapes_of_maelstrom(function: str) -> None:
     assert (one[0].argument, one[0].result, one[0].outcome) == (other[0].argument, other[0].result, Outcome.OK)
 
 
+def test_metadata_may_come_first() -> None:
+    assert len(history_of(b"^{:a 1} [" + ENDED + b"]").operations) == 1
+
+
 def test_ambiguous_values_are_unknown_and_say_why(tmp_path: Path) -> None:
     path = tmp_path / "h.edn"
     rows = [edn(process=n, f=":txn", type=kind, value="[[:append :x 1]]") for n in (0, 1) for kind in (":invoke", ":ok")]

@@ -108,6 +108,7 @@ INVOKE = b"{:process 0, :type :invoke, :f :write, :value 3}\n"
         (b"hello", 1, "no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), JSON likewise, or"),
         (b"# Killpoint\n\nFind it.\n", 1, "no history: expected a text log of Jepsen's, EDN"),
         (b"# Killpoint\n", 1, "(as EDN: '#' is no tag)"),
+        (b'{"name": "killpoint", "version": 1}', 1, "no history: expected "),
         (b"[tool.ruff]\nline = 3\n", 1, "no history: expected "),
         (b'{\n "format": "killpoint.schedule/1",\n', 1, "a schedule, not a history: `killpoint replay` runs it"),
         (b"\x7fELF\x00\x01", None, "binary"),
