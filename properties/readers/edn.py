@@ -142,7 +142,8 @@ class EdnReader:
                     if token in CLOSERS:
                         if self._spread and not self._began and not prefixes and token in ("[", "("):
                             base = 1
-                        self._began = True
+                        # What is discarded is no beginning: the vector behind it is still the first.
+                        self._began = self._began or not prefixes
                         stack.append((token, []))
                         if len(stack) > DEEPEST:
                             raise self.error(f"more than {DEEPEST} brackets are nested")
@@ -175,7 +176,7 @@ class EdnReader:
                         value = self._bytes(value)
                 if value is MISSING:
                     continue
-                self._began = True
+                self._began = self._began or not prefixes
                 if len(stack) > base:
                     stack[-1][1].append(as_value(value))
                 else:
