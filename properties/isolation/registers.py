@@ -27,6 +27,7 @@ from typing import Any
 
 from ..history import Operation, Outcome, Value, render
 from ..specification import SpecificationError
+from .arbitration import BEGINNING
 from .components import strong_components
 from .dependencies import NEVER, RW, WR, WW
 from .transactions import READ, AmbiguityError, Transactions
@@ -278,6 +279,22 @@ class Registers(Transactions):
                 self.dependencies.add(writer, reader, WR)
         for value, numbers in readers.items():
             self.dependencies.add_anti_dependencies(key, numbers, (committed[version] for version in following.get(value, ())))
+
+    # -- who saw whom -----------------------------------------------------------------------------------
+
+    def observed(self, number: int) -> list[tuple[Value, int]]:
+        """What a transaction read of others, and who wrote it; what it had written itself before is no news."""
+        own: dict[Value, set[Value]] = {}
+        found: list[tuple[Value, int]] = []
+        told: Any = self.operations[number].result
+        for function, key, value in told or ():
+            if function == WRITE:
+                own.setdefault(key, set()).add(value)
+            elif value not in own.get(key, ()):
+                writer = BEGINNING if value is None else self.logs[key].writers.get(value)
+                if writer is not None and writer != number and writer not in self.aborted:
+                    found.append((key, writer))
+        return found
 
     # -- words ------------------------------------------------------------------------------------------
 
