@@ -106,6 +106,12 @@ def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a recorded history")
     command.add_argument("--model", metavar="NAME", help="the sequential specification, or kind of transactions (see --list)")
     command.add_argument("--isolation", metavar="LEVEL", help="of transactions, for example serializable (default strict-serializable)")
+    command.add_argument(
+        "--consistency",
+        metavar="NAME",
+        help="instead of linearizable: sequential, regular, strong-regular, safe, k-atomic=K, staleness=SECONDS, causal, "
+        "or a guarantee to sessions (read-your-writes, monotonic-reads, monotonic-writes, writes-follow-reads)",
+    )
     command.add_argument("--list", action="store_true", help="list the models")
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")

@@ -1,6 +1,7 @@
 """`killpoint check FILE --model NAME`: is a history that was recorded elsewhere right, and if not, why?
 
-Right means linearizable, or for transactions (`list-append`, `rw-register`) isolated as `--isolation LEVEL` says.
+Right means linearizable, or what `--consistency NAME` says; for transactions (`list-append`, `rw-register`) isolated as
+`--isolation LEVEL` says.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def run(options: Namespace) -> int:
         raise UsageError(f"{options.file} cannot be read: No such file or directory")
     if options.model is None:
         raise UsageError(f"--model is missing: say what {options.file} is a history of, with one of {', '.join(models())}")
-    verdict = check_file(options.file, options.model, options.timeout, isolation=options.isolation)
+    verdict = check_file(options.file, options.model, options.timeout, isolation=options.isolation, consistency=options.consistency)
     if options.json:
         print_json({"file": str(options.file), "model": options.model, **as_plain(verdict)})
     else:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from ..history import Value, render
 from .anomalies import Anomaly, Step
@@ -270,5 +271,4 @@ class Words:
         if any(writer == write for _key, writer in commits.reads[reader]):
             return [(write, reader, READ)]
         nodes = path(commits.predecessors(), write, reader)
-        pairs = zip(nodes, nodes[1:], strict=False)
-        return [(one, other, READ if any(w == one for _k, w in commits.reads[other]) else SESSION) for one, other in pairs]
+        return [(one, other, READ if any(w == one for _k, w in commits.reads[other]) else SESSION) for one, other in pairwise(nodes)]

@@ -89,11 +89,15 @@ def test_what_is_said_of_a_read_that_goes_back_in_causality() -> None:
         "T1 = a: w 'x' 2",
         "T4 = c: r 'z' 1, r 'x' 1",
         "T0 before T1: a ran T0 and then T1",
-        "T1 before T0: both wrote 'x'; T4 read it as T0 had left it, although T1 led to it (T1, T2, T3, T4: each read from the one "
-        "before it, or followed it in its session)",
+        (
+            "T1 before T0: both wrote 'x'; T4 read it as T0 had left it, although T1 led to it (T1, T2, T3, T4: each read from the one "
+            "before it, or followed it in its session)"
+        ),
         "So each comes before the next, and T0 before itself: causality-violation.",
-        "Ruled out: strict-serializable, strong-session-serializable, strong-snapshot-isolation, strong-session-snapshot-isolation, "
-        "parallel-snapshot-isolation, causal-consistency.",
+        (
+            "Ruled out: strict-serializable, strong-session-serializable, strong-snapshot-isolation, strong-session-snapshot-isolation, "
+            "parallel-snapshot-isolation, causal-consistency."
+        ),
         "Still standing: serializable, strong-read-committed, read-atomic.",
     )
 

@@ -138,9 +138,8 @@ def external_reads(one: Operation) -> Iterator[tuple[str, Any, Any]]:
             if fits and key not in expected and key in mine:
                 # What stands before one's own append is what was read; the append may be added to another list at the commit.
                 yield key, value[-2] if len(value) > 1 else None, value[:-1]
-            elif key not in expected or expected[key] != value:
-                if mine.get(key) not in value:
-                    yield key, value[-1] if value else None, value
+            elif (key not in expected or expected[key] != value) and mine.get(key) not in value:
+                yield key, value[-1] if value else None, value
             expected[key] = value
         elif key not in mine:
             yield key, value, None
