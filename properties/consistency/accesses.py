@@ -9,7 +9,7 @@ Operations that failed did not happen, and a pending read says nothing.  A pendi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from ..history import Operation, Outcome, Value, render
@@ -22,12 +22,13 @@ __all__ = ["Access", "Registers", "registers", "told"]
 
 
 class Access(NamedTuple):
-    """A read or a write: of which key, and what was read or written."""
+    """A read or a write: of which key, and what was read or written; `part` is what the specification calls the key."""
 
     operation: Operation
     key: Value
     value: Value
     writes: bool
+    part: Hashable
 
     @property
     def called(self) -> int:
@@ -87,15 +88,14 @@ def registers(specification: Specification, operations: Iterable[Operation], mod
         if operation.outcome is Outcome.FAIL or (function == read and not operation.ok):
             continue
         inner = specification.inner(operation) if isinstance(specification, Independent) else operation
-        key = specification.partition(operation)
         value = inner.argument if function == write else inner.result
         if isinstance(each, KeyValue):
             assert function == read or isinstance(inner.argument, tuple)
             value = inner.argument[1] if isinstance(inner.argument, tuple) and function == write else value
             value = initial if value is None and function == read else value
-        if isinstance(specification, Independent) and isinstance(key, tuple):
-            key = key[0]
-        found.append(Access(operation, key, value, function == write))
+        part = specification.partition(operation)
+        key = part[0] if isinstance(specification, Independent) and isinstance(part, tuple) else part
+        found.append(Access(operation, key, value, function == write, part))
     found.sort(key=lambda access: access.called)
     return Registers(tuple(found), initial)
 

@@ -10,9 +10,10 @@ What is not tried, and why nothing is lost:
 - A pure call (a read) that leaves the state as it is comes next at once: in any order that goes on from here it can be moved here.
 - A configuration that failed before.
 - One in which some process waits for what nothing that is left can bring about (`Specification.may_enable`), in small histories.
-- What must come after something that has not come yet, where that is known (`required`; see `sequential.py`).
+- What must come after something that has not come yet, where that is known (`required`; see `saturation.py`).
+- What would change a state in which somebody still has to read, where values are unique (`awaiting`).
 
-A pending operation is the last of its process, and may come or not.  Of those who could come next, the one that was called first is
+A pending operation is the last of its process, and may come or not.  Of those who could come next, the one that returned first is
 tried first, since what really happened was close to the order of time.  Cost: exponential in the number of processes at worst
 (NP-complete for registers even with unique values: Gibbons & Korach 1997), so steps are counted and may run out.
 """
@@ -22,14 +23,17 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeAlias
 
-from ..history import Operation
+from ..history import Operation, Value
 from ..specification import Specification, State
 from ..steps import Steps
 
-__all__ = ["Interleavings", "Required"]
+__all__ = ["Awaiting", "Interleavings", "Required"]
 
 Required: TypeAlias = Mapping[int, Sequence[tuple[str, int]]]
 """For the id of an operation: (process, n) pairs, the first n operations of which must come before it."""
+
+Awaiting: TypeAlias = Mapping[tuple[Hashable, Value], Sequence[tuple[str, int]]]
+"""For a part and a state of it: (process, n) pairs, the first n operations of which must come before that state is left."""
 
 SMALL = 400
 """So many operations at most, if it is looked for what can still help whom."""
@@ -47,7 +51,13 @@ class Interleavings:
         SpecificationError: the specification does not know an operation.
     """
 
-    def __init__(self, specification: Specification, operations: Sequence[Operation], required: Required | None = None) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        operations: Sequence[Operation],
+        required: Required | None = None,
+        awaiting: Awaiting | None = None,
+    ) -> None:
         self.steps = 0
         self.outcome: bool | None = None
         rows: dict[str, list[Operation]] = {}
@@ -65,6 +75,10 @@ class Interleavings:
         numbers = {process: number for number, process in enumerate(rows)}
         needs = required or {}
         self._needs = [[[(numbers[p], n) for p, n in needs.get(one.id, ()) if p in numbers] for one in row] for row in self.rows]
+        self._parts = [*parts]
+        self._awaiting = awaiting or {}
+        self._numbers = numbers
+        self._awaited: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self._helpers: dict[tuple[int, int, int], list[int]] = {}
         self._small = len(operations) <= SMALL
         self._failed: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
@@ -102,6 +116,8 @@ class Interleavings:
             self.steps += 1
             if following < 0 or not self._allowed(process, positions):
                 continue
+            if following != states[part] and self._is_awaited(part, states[part], positions):
+                continue
             frame = self._settle(_with(positions, process, positions[process] + 1), _with(states, part, following))
             if (frame[0], frame[1]) in self._failed or self._hopeless(frame[0], frame[1]):
                 continue
@@ -134,11 +150,19 @@ class Interleavings:
     def _allowed(self, process: int, positions: Sequence[int]) -> bool:
         return all(positions[other] >= count for other, count in self._needs[process][positions[process]])
 
+    def _is_awaited(self, part: int, state: int, positions: Sequence[int]) -> bool:
+        """True if somebody still has to see this state."""
+        known = self._awaited.get((part, state))
+        if known is None:
+            pairs = self._awaiting.get((self._parts[part], self._tables[part].states[state]), ())
+            known = self._awaited[part, state] = [(self._numbers[process], count) for process, count in pairs]
+        return any(positions[process] < count for process, count in known)
+
     def _candidates(self, positions: tuple[int, ...]) -> list[int]:
-        """The processes that have something left, the one that was called first first, and what is pending last."""
+        """The processes that have something left, by the return of what they do next; what is pending comes last."""
         left = [process for process, place in enumerate(positions) if place < len(self.rows[process])]
         following = [self.rows[process][positions[process]] for process in left]
-        order = sorted(range(len(left)), key=lambda place: (following[place].completed is None, following[place].invoked))
+        order = sorted(range(len(left)), key=lambda place: (following[place].completed is None, following[place].completed or 0))
         return [left[place] for place in order]
 
     def _done(self, positions: tuple[int, ...]) -> bool:

@@ -15,13 +15,13 @@ soon as they fit and writes when nobody waits for what they overwrite, earliest 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from heapq import heappop, heappush
 
 from ..history import Operation, Value, render
 from ..isolation.arbitration import BEGINNING, Arbitration, Edge
 from .accesses import Access, Registers
-from .interleavings import Required
+from .interleavings import Awaiting, Required
 
 __all__ = ["Saturation"]
 
@@ -162,6 +162,14 @@ class Saturation:
             needs = [(self._names[process], count) for process, count in enumerate(clock) if count and process != own]
             found[self.nodes[node].operation.id] = needs
         return found
+
+    def awaiting(self) -> Awaiting:
+        """For each key and value how many of each process must come before it is overwritten."""
+        found: dict[tuple[Hashable, Value], dict[str, int]] = {}
+        for node, one in enumerate(self.nodes):
+            if not one.writes:
+                found.setdefault((one.part, one.value), {})[one.operation.process] = self._place[node]
+        return {place: [*row.items()] for place, row in found.items()}
 
     def attempt(self) -> list[Operation] | None:
         """An order that explains every read, if the first attempt is one."""

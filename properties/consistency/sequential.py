@@ -34,7 +34,7 @@ from ..specification import Refusal, Specification, SpecificationError, State, c
 from ..stores import KeyValue
 from ..verdict import Evidence, Monitor, Status, Verdict
 from .accesses import registers, told
-from .interleavings import Interleavings, Required
+from .interleavings import Awaiting, Interleavings, Required
 from .saturation import Saturation
 
 __all__ = ["SequentiallyConsistent"]
@@ -99,6 +99,7 @@ class SequentiallyConsistent:
         if analyse(self.specification, members, GLANCE, expired).status is Status.VALID:
             return Status.VALID, "it is linearizable"
         required: Required | None = None
+        awaiting: Awaiting | None = None
         counting = members
         saturation = self._saturated(members)
         if saturation is not None:
@@ -112,9 +113,9 @@ class SequentiallyConsistent:
             order = saturation.attempt()
             if order is not None and _explains(self.specification, order):
                 return Status.VALID, "by an order made from what must come before what"
-            required = saturation.required()
+            required, awaiting = saturation.required(), saturation.awaiting()
             counting = [one.operation for one in saturation.nodes]
-        search = Interleavings(self.specification, counting, required)
+        search = Interleavings(self.specification, counting, required, awaiting)
         outcome = search.run(1 << 62 if self.budget is None else self.budget, expired)
         steps = f"{search.steps} step{'' if search.steps == 1 else 's'}"
         if outcome:

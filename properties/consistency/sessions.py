@@ -157,10 +157,11 @@ class SessionGuarantee:
         numbers = dict.fromkeys([source for source, _target, _why in edges] + [why for *_ends, why in edges if why >= 0])
         operations = [*{nodes[number].operation.id: nodes[number].operation for number in numbers}.values()]
         reasons = [sessions.why(edge) for edge in edges]
+        decisive = next((reason for reason, edge in zip(reasons, edges, strict=True) if edge[2] >= 0), reasons[-1])
         lines = (*map(told, operations), *reasons, "So each of these would have to come before itself.")
         events = tuple(event for one in operations for event in (one.invoked, one.completed) if event is not None)
         evidence = Evidence(self.guarantee, lines, tuple(one.id for one in operations), events)
-        return Verdict(self.name, Status.INVALID, f"{self.guarantee} is broken: {reasons[-1]}", evidence)
+        return Verdict(self.name, Status.INVALID, f"{self.guarantee} is broken: {decisive}", evidence)
 
 
 class Sessions:

@@ -39,6 +39,9 @@ __all__ = ["BoundedStaleness", "KAtomic"]
 
 Expired = Callable[[], bool]
 
+SAME = 1e-9
+"""A difference between times, in seconds, that is none: they are sums of decimal fractions, which floats only approach."""
+
 UNREAD = object()
 """Stands for every value that nobody read."""
 
@@ -102,7 +105,7 @@ class BoundedStaleness:
             called = float(one.invoked)
             if self.seconds and one.ok and self.specification.pure(call_of(one)):
                 # Half a place before the first that completed at the earliest moment, or later.
-                at = bisect_left(times, one.invoked_at - self.seconds)
+                at = bisect_left(times, one.invoked_at - self.seconds - SAME)
                 called = min(called, ends[at][0] - 0.5) if at < len(ends) else called
             moments.append((called, 0, place))
             if one.completed is not None:

@@ -91,7 +91,7 @@ def within(seconds: float) -> Before:
     def before(one: Operation, other: Operation) -> bool:
         if not real_time(one, other):
             return False
-        return other.function != "read" or not seconds or one.completed_at < other.invoked_at - seconds
+        return other.function != "read" or not seconds or one.completed_at < other.invoked_at - seconds - 1e-9
 
     return before
 
