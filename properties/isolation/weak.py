@@ -132,10 +132,9 @@ def _monotonic(commits: Commits, *, sessions: bool) -> Arbitration:
         if len(reads) < 2:
             continue
         places: dict[Value, list[int]] = {}
-        for place, (key, writer) in enumerate(reads):
-            row = places.setdefault(key, [])
-            if not row or reads[row[-1]][1] != writer:
-                row.append(place)
+        for place, (key, _writer) in enumerate(reads):
+            places.setdefault(key, []).append(place)
+        changes = {key: _changes(row, reads) for key, row in places.items() if len(row) > 1}
         met: set[int] = {BEGINNING}
         for place, (_key, seen) in enumerate(reads):
             if seen in met:
@@ -145,9 +144,19 @@ def _monotonic(commits: Commits, *, sessions: bool) -> Arbitration:
                 # Later reads of the key follow from the first that is of somebody else.
                 row = places[key]
                 at = bisect_right(row, place)
-                later = [reads[other][1] for other in row[at : at + 2] if reads[other][1] != seen]
-                if later:
-                    found.overwritten(seen, later[0], number)
+                if at < len(row) and reads[row[at]][1] == seen:
+                    at = changes[key][at] if key in changes else len(row)
+                if at < len(row):
+                    found.overwritten(seen, reads[row[at]][1], number)
+    return found
+
+
+def _changes(row: list[int], reads: list[tuple[Value, int]]) -> list[int]:
+    """For each read of a key the next one of it that saw another's version, by their numbers."""
+    found = [len(row)] * len(row)
+    for at in reversed(range(len(row) - 1)):
+        same = reads[row[at]][1] == reads[row[at + 1]][1]
+        found[at] = found[at + 1] if same else at + 1
     return found
 
 

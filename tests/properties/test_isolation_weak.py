@@ -111,6 +111,19 @@ def test_what_was_there_in_the_beginning_is_older_than_all() -> None:
     assert Isolation("read-atomic", "rw-register").judge(history).status is Status.VALID
 
 
+def test_a_read_that_has_not_changed_may_be_what_is_wrong() -> None:
+    """x twice as it was, and between the two y, from somebody who wrote x as well."""
+    history = [
+        transaction(0, parts("rw-register", "rx ry1 rx"), (0, 9), "a"),
+        transaction(1, parts("rw-register", "wx1 wy1"), (1, 8), "b"),
+    ]
+    verdict = Isolation("monotonic-atomic-view", "rw-register").judge(history)
+    assert verdict.evidence is not None
+    assert verdict.evidence.kind == "OTV"
+    early = [transaction(0, parts("rw-register", "rx rx ry1"), (0, 9), "a"), history[1]]
+    assert Isolation("monotonic-atomic-view", "rw-register").judge(early).status is Status.VALID
+
+
 def test_levels_without_sessions_do_not_know_them() -> None:
     """A session that reads the past is serializable, in an order that is not its own."""
     history = sessions("list-append", "a:ax1", "a:rx")
