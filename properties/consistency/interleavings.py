@@ -35,6 +35,9 @@ Required: TypeAlias = Mapping[int, Sequence[tuple[str, int]]]
 Awaiting: TypeAlias = Mapping[tuple[Hashable, Value], Sequence[tuple[str, int]]]
 """For a part and a state of it: (process, n) pairs, the first n operations of which must come before that state is left."""
 
+REMEMBERED = 500_000
+"""So many failed configurations are remembered (some 300 bytes each); after that the search goes on, but may repeat itself."""
+
 SMALL = 400
 """So many operations at most, if it is looked for what can still help whom."""
 
@@ -126,7 +129,8 @@ class Interleavings:
             if sum(frame[0]) > sum(self.best[0]):
                 self.best = frame
             return
-        self._failed.add((positions, states))
+        if len(self._failed) < REMEMBERED:
+            self._failed.add((positions, states))
 
     def _settle(self, positions: tuple[int, ...], states: tuple[int, ...]) -> Frame:
         """The configuration after all that is pure and fits."""

@@ -16,8 +16,10 @@ How it is decided, cheapest first:
 - otherwise a search (`interleavings.py`), which respects what saturation found.  NP-complete in general, so it counts steps, and
   `unknown` is the verdict when they are spent.
 
-Any specification will do.  The evidence's kind is `no-order`: its lines are a circle of operations each of which must come before the next;
-or, where only the search could tell, the longest order found, and why no process can go on from there.
+Cost: O(n log n) for what is linearizable, processes times operations for each pass of saturation, exponential in the number of
+processes at worst.  Any specification will do.  The evidence's kind is `no-order` (or `never-written`): its lines are a circle of
+operations each of which must come before the next; or, where only the search could tell, where the longest order found ends, and why
+no process can go on from there.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ one of the last k values written.  1-atomic is linearizable.  For k = 2 polynomi
 - if k writes lie wholly between the write of a value and a read of it, one after the other or not, no order saves the read;
 - otherwise the search decides, over registers that remember their last k values; within its budget, or the verdict is `unknown`.
 
-Both are local: each key by itself.
+Both are local: each key by itself.  Cost: as linearizability, O(n log n) or a search; counting the writes between is linear in them.
 """
 
 from __future__ import annotations

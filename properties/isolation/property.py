@@ -22,7 +22,8 @@ class Isolation:
     Formula: nothing that the level forbids can be inferred from what the transactions read (see `levels.py` for what each forbids,
     `transactions.py` for what a transaction looks like).  What cannot be seen in the reads is not held against the database.  If a
     value was written twice to one key, reads do not say which write they saw, and the verdict is `unknown`.  Cost: linear for
-    histories without cycles; see `cycles.py` for the others.  Sources: Adya 1999; Kingsbury & Alvaro 2020.
+    lists without cycles, transactions times sessions for registers (`weak.py`); see `cycles.py` for the others.  Sources: Adya 1999;
+    Kingsbury & Alvaro 2020; for the weak levels see `weak.py`.
 
     `functions` restricts the property to some of the operations; None takes them all, and refuses those that are no transactions.
     `sequential_keys` and `linearizable_keys` are assumptions about registers (see `registers.py`).

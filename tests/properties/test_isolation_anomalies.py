@@ -320,7 +320,7 @@ def test_the_evidence_is_of_what_the_level_forbids() -> None:
 
 
 def test_an_append_that_nobody_read_comes_after_all_that_were_read() -> None:
-    """The example of the paper on Elle, which Elle itself passed (elle issue 20)."""
+    """An example of the paper on Elle, which Elle itself passed for a while."""
     texts = ("ax1 ax3 ax4 ay2 ay3 ay4 ay5 az1 az2", "ay8 rx134", "az4 ry23458 rz124 rx134", "aw1 rx134 ry2345 az3")
     history = one_after_another("list-append", *(f"p{number}:{text}" for number, text in enumerate(texts)))
     assert "G2-item" in kinds(analyse(history))
@@ -328,7 +328,7 @@ def test_an_append_that_nobody_read_comes_after_all_that_were_read() -> None:
 
 
 def test_a_cycle_of_reads_and_one_step_of_a_session_is_found() -> None:
-    """Elle issue 21: wr, process, wr."""
+    """wr, process, wr: causality is older than snapshots."""
     history = one_after_another("list-append", "a:rx1 ay1", "b:ry1", "b:ax1")
     assert "G1c-process" in kinds(analyse(history))
     assert Isolation("strong-session-snapshot-isolation").judge(history).status is Status.INVALID
@@ -336,13 +336,12 @@ def test_a_cycle_of_reads_and_one_step_of_a_session_is_found() -> None:
 
 
 def test_who_reads_what_he_will_only_write_later_is_found() -> None:
-    """Elle issue 21, second part."""
     for workload, text in (("list-append", "rx1 ax1"), ("rw-register", "rx1 wx1")):
         assert Isolation("read-committed", workload).judge(together(workload, text)).status is Status.INVALID
 
 
 def test_two_writers_who_each_read_the_other_are_not_always_right() -> None:
-    """elle-cli issue 47: valid at every level, it said.  Each process missed its own write, or the other's came both before and after."""
+    """Each saw the other's write after its own, so each came later than the other; without an order of versions nobody notices."""
     history = one_after_another("rw-register", "a:rx", "b:rx", "a:wx1", "b:wx2", "a:rx2", "b:rx1")
     for level in ("strict-serializable", "strong-session-snapshot-isolation", "causal-consistency", "read-atomic"):
         assert Isolation(level, "rw-register").judge(history).status is Status.INVALID
