@@ -51,11 +51,16 @@ class Analysis:
 
 
 def analyse(
-    operations: Iterable[Operation], workload: str = "list-append", *, sequential_keys: bool = False, linearizable_keys: bool = False
+    operations: Iterable[Operation],
+    workload: str = "list-append",
+    *,
+    sequential_keys: bool = False,
+    linearizable_keys: bool = False,
+    weak: bool = True,
 ) -> Analysis:
-    """Find every kind of anomaly in these operations, all of which must be transactions.
+    """Find every kind of anomaly in these operations, all of which must be transactions; those of `weak.py` only if `weak`.
 
-    The last two arguments are assumptions about each key of `rw-register`; see `registers.py`.
+    `sequential_keys` and `linearizable_keys` are assumptions about each key of `rw-register`; see `registers.py`.
 
     Raises:
         SpecificationError: an operation is no transaction of this workload, or there is no such workload.
@@ -78,7 +83,7 @@ def analyse(
                 history.findings.keep(_told(history, kind, cycle))
     # Of lists the order of versions is known, so that one without cycles is the serial order that every level asks for.
     out = frozenset(ruled_out(history.findings.counts))
-    if (not consistent or workload != "list-append") and not out.issuperset(WEAK.values()):
+    if weak and (not consistent or workload != "list-append") and not out.issuperset(WEAK.values()):
         anomaly = weak_anomaly(history)
         if anomaly is not None and WEAK[anomaly.kind] not in out and history.findings.wants(anomaly.kind):
             history.findings.keep(anomaly)

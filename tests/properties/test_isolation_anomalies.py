@@ -340,6 +340,19 @@ def test_who_reads_what_he_will_only_write_later_is_found() -> None:
         assert Isolation("read-committed", workload).judge(together(workload, text)).status is Status.INVALID
 
 
+def test_a_register_that_goes_back_in_real_time_is_not_strictly_serializable() -> None:
+    """Every transaction by another process, so that nothing but time orders the two writes."""
+    history = one_after_another("rw-register", "a:wx1", "b:wx2", "c:rx2", "d:rx1")
+    verdict = Isolation("strict-serializable", "rw-register").judge(history)
+    assert verdict.status is Status.INVALID
+    assert verdict.evidence is not None
+    assert verdict.evidence.lines[-1] == "Still standing: strong-session-serializable, strong-read-committed."
+    assert Isolation("strong-snapshot-isolation", "rw-register").judge(history).status is Status.INVALID
+    assert Isolation("strong-session-serializable", "rw-register").judge(history).status is Status.VALID
+    together = [transaction(one.id, one.result, (one.id, 100 + one.id), one.process) for one in history]
+    assert Isolation("strict-serializable", "rw-register").judge(together).status is Status.VALID
+
+
 def test_two_writers_who_each_read_the_other_are_not_always_right() -> None:
     """Each saw the other's write after its own, so each came later than the other; without an order of versions nobody notices."""
     history = one_after_another("rw-register", "a:rx", "b:rx", "a:wx1", "b:wx2", "a:rx2", "b:rx1")
