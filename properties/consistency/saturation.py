@@ -236,8 +236,8 @@ class Saturation:
             return f"{_named(other)} overwrote what {_named(one)} saw"
         if why == PROGRAM:
             same = one.operation.process == other.operation.process
-            return f"{one.operation.process} did one and then the other" if same else f"{_named(one)} had led to {_named(other)}"
-        return f"{_named(self.nodes[why])} comes after {_named(one)} and saw what {_named(other)} wrote"
+            return f"{_named(one)}, and then {_named(other)}" if same else f"{_named(one)} had led to {_named(other)}"
+        return f"{_named(self.nodes[why])} comes after {_named(one)}, but saw what {_named(other)} wrote, which must be newer"
 
 
 def _named(access: Access) -> str:

@@ -251,7 +251,7 @@ class Sessions:
             return f"{other} is the version after {one}, as reads show"
         if why == source:
             return f"{one} saw none of what was written, so not {other}, which it had to see"
-        return f"{self._named(why)} saw {other}, although it had to see {one}: so {one} is the older"
+        return f"{self._named(why)} returned {other}, and had to see {one} as well, which must then be older"
 
     def _named(self, number: int) -> str:
         node = self.nodes[number]
