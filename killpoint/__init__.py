@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .explore.machine import machine
+    from .pictures import Picture, draw
     from .run import Run, load
     from .sim import faults
     from .sim.host import Disk, Host, Message
@@ -27,11 +28,13 @@ __all__ = [
     "Inject",
     "Message",
     "Noise",
+    "Picture",
     "Run",
     "Scenario",
     "Schedule",
     "Session",
     "Unknown",
+    "draw",
     "faults",
     "load",
     "machine",
@@ -42,6 +45,7 @@ __all__ = [
 
 _HOMES = {
     "explore.machine": ("machine",),
+    "pictures": ("Picture", "draw"),
     "run": ("Run", "load"),
     "sim.host": ("Disk", "Host", "Message"),
     "sim.scenario": ("Client", "Failed", "Scenario", "Unknown", "operation", "planted", "unique"),

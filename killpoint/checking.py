@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from .properties.consistency import GUARANTEES, BoundedStaleness, KAtomic, Regular, Safe, SequentiallyConsistent, SessionGuarantee
 from .properties.containers import FifoQueue, PriorityQueue, Stack
 from .properties.counter import Counter
-from .properties.history import Operation
+from .properties.history import History, Operation
 from .properties.independent import split_by_key
 from .properties.isolation import LEVELS, WORKLOADS, Isolation
 from .properties.ledger import IssuanceLedger
@@ -32,9 +33,11 @@ __all__ = [
     "LEVELS",
     "MODELS",
     "WORKLOADS",
+    "Examined",
     "ReadError",
     "UnknownModelError",
     "check_file",
+    "examine_file",
     "functions_of",
     "models",
 ]
@@ -112,6 +115,26 @@ def check_file(
         UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given.
         ReadError: the file cannot be read as a history, or it has operations that the model does not know.
     """
+    return examine_file(path, model_name, timeout, isolation=isolation, consistency=consistency).verdict
+
+
+class Examined(NamedTuple):
+    """A verdict, and what it was reached on: what was read, and the specification with the operations as it takes them.
+
+    Transactions have a `workload` instead of a specification.
+    """
+
+    verdict: Verdict
+    history: History
+    operations: Sequence[Operation]
+    specification: Specification | None = None
+    workload: str = ""
+
+
+def examine_file(
+    path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None, consistency: str | None = None
+) -> Examined:
+    """The same as `check_file`, with what a picture needs."""
     if model_name not in models():
         raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(models())}")
     if isolation is not None and isolation not in LEVELS:
@@ -121,13 +144,16 @@ def check_file(
         raise UnknownModelError(f"{what}, and {model_name} is none of them")
     if consistency is not None:
         _check_consistency(consistency, model_name, isolation)
-    operations = read_history(path).operations
+    history = read_history(path)
+    operations: Sequence[Operation] = history.operations
     try:
         if consistency is not None and consistency != "linearizable":
-            return _weaker(consistency, model_name, operations, timeout)
+            return _weaker(consistency, model_name, history, timeout)
         if model_name in WORKLOADS:
-            return Isolation(isolation or ISOLATION, model_name).judge(operations)
-        return _linearizable(MODELS[model_name], operations, timeout)
+            verdict = Isolation(isolation or ISOLATION, model_name).judge(operations)
+            return Examined(verdict, history, operations, workload=model_name)
+        specification, operations = _as_meant(MODELS[model_name], operations)
+        return Examined(_linearizable(specification, operations, timeout), history, operations, specification)
     except UnknownFunctionError as error:
         raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
     except SpecificationError as error:
@@ -163,12 +189,18 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def _weaker(consistency: str, model_name: str, operations: Sequence[Operation], timeout: float | None) -> Verdict:
-    """The verdict of one of the weaker models."""
+def _weaker(consistency: str, model_name: str, history: History, timeout: float | None) -> Examined:
+    """The verdict of one of the weaker models, and what it was reached on."""
     kind, _, value = consistency.partition("=")
     if model_name in WORKLOADS:
-        return SessionGuarantee(kind, workload=model_name).judge(operations)
-    specification, operations = _as_meant(MODELS[model_name], operations)
+        verdict = SessionGuarantee(kind, workload=model_name).judge(history.operations)
+        return Examined(verdict, history, history.operations, workload=model_name)
+    specification, operations = _as_meant(MODELS[model_name], history.operations)
+    verdict = _judged(kind, value, specification, operations, timeout)
+    return Examined(verdict, history, operations, specification)
+
+
+def _judged(kind: str, value: str, specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
     expired = _deadline(timeout)
     if kind == "sequential":
         return SequentiallyConsistent(specification, budget=None).judge(operations, expired)
@@ -187,7 +219,6 @@ def _deadline(timeout: float | None) -> Callable[[], bool] | None:
 
 
 def _linearizable(specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
-    specification, operations = _as_meant(specification, operations)
     return Linearizable(specification, budget=None).judge(operations, _deadline(timeout))
 
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .explore.catalog import UnknownScenarioError, find_scenario
+from .pictures import Picture, draw
 from .properties.graph import causal_past, causal_words, history_graph
 from .properties.history import History, Outcome, Value, render
+from .properties.linearizability import Linearizable
 from .properties.verdict import Evidence, Verdict
 from .report.past import fault_events, past_lines
 from .report.spacetime import spacetime_fragment, spacetime_html
@@ -255,6 +257,16 @@ class Run:
             ValueError: that is no time.
         """
         return Timeline(self.record, None if until is None else end_of(parse_time(until)))
+
+    def picture(self, prop: Linearizable | None = None) -> Picture:
+        """What clients did, and in which order it took effect; or why there is no such order (see `pictures.py`).
+
+        The order is that of the scenario's first property that asks for one, unless another is given.
+        """
+        if prop is None:
+            prop = next((each for each in self.scenario.properties if isinstance(each, Linearizable)), None)
+        mutant = f" with {self.schedule.mutant}" if self.schedule.mutant else ""
+        return draw(self.history, prop, title=f"{self.schedule.scenario}{mutant}, seed {self.schedule.seed}")
 
     @property
     def graph(self) -> HistoryGraph:

@@ -16,7 +16,7 @@ from .search import Deepest
 from .specification import Refusal, Specification, call_of
 from .zones import NEVER_WRITTEN
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "reasons"]
 
 SHOWN = 6
 """How many operations of the order, and how many candidates, are shown."""
@@ -56,6 +56,13 @@ def explain(specification: Specification, deepest: Deepest, note: str = "") -> E
     shown = [*placed, *others[:SHOWN], stuck]
     events = [event for operation in (*placed, stuck) for event in (operation.invoked, operation.completed) if event is not None]
     return Explanation(_reason(stuck, answers), tuple(lines), tuple(operation.id for operation in shown), tuple(events))
+
+
+def reasons(specification: Specification, deepest: Deepest) -> list[tuple[Operation, str]]:
+    """The operation that cannot be placed, and then every other candidate, each with what stands against it."""
+    others = [operation for operation in deepest.candidates if operation is not deepest.stuck]
+    stuck = (deepest.stuck, f"cannot be placed: {_why(specification, deepest)}")
+    return [stuck, *((operation, _alternative(specification, deepest, operation)) for operation in others)]
 
 
 class _Answers:

@@ -12,21 +12,23 @@ host's skewed clock never enters.  Besides invocations and completions the seque
 Histories that were recorded elsewhere have closed intervals, so a completion and an invocation at the same instant are
 concurrent; readers give such events an order in which invocations come first.
 
-Events are msgspec structs: creating one costs a fraction of a microsecond, and they encode themselves.
+Events are msgspec structs: creating one costs a fraction of a microsecond, and they encode themselves.  Those of which there are
+millions are not tracked by the garbage collector: values are immutable, so nothing in them can be part of a cycle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeAlias, overload
 
 import msgspec
 
-__all__ = ["Complete", "Event", "History", "HistoryError", "Incident", "Invoke", "Observe", "Operation", "Outcome", "Value"]
+__all__ = ["Complete", "Event", "History", "HistoryError", "Incident", "Invoke", "Observe", "Operation", "Outcome", "Rules", "Value"]
 
 Value: TypeAlias = object
-"""An immutable, hashable value: None, bool, int, float, str, bytes, a tuple of values, or a frozen struct of them."""
+"""An immutable, hashable value: None, bool, int, float, Fraction, str, bytes, a tuple of values, or a frozen struct of them."""
 
 
 class Outcome(StrEnum):
@@ -37,7 +39,7 @@ class Outcome(StrEnum):
     INFO = "info"
 
 
-class Invoke(msgspec.Struct, frozen=True, tag="invoke"):
+class Invoke(msgspec.Struct, frozen=True, gc=False, tag="invoke"):
     """A process began an operation.  `time` is in virtual seconds."""
 
     index: int
@@ -48,7 +50,7 @@ class Invoke(msgspec.Struct, frozen=True, tag="invoke"):
     argument: Value = None
 
 
-class Complete(msgspec.Struct, frozen=True, tag="complete"):
+class Complete(msgspec.Struct, frozen=True, gc=False, tag="complete"):
     """An operation ended.  `result` is what the client learnt; `error` says why it is not `ok`."""
 
     index: int
@@ -86,7 +88,7 @@ class Incident(msgspec.Struct, frozen=True, tag="incident"):
 Event: TypeAlias = Invoke | Complete | Observe | Incident
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """One operation, from invocation to completion.
 
     `invoked` and `completed` are event indices; `completed` is None while the operation is pending and for `info`, which is
@@ -154,7 +156,6 @@ class History(Sequence[Event]):
     def __init__(self, events: Iterable[Event]) -> None:
         self._events: tuple[Event, ...] = tuple(events)
         self._operations = tuple(_pair(self._events))
-        self._by_id = {operation.id: operation for operation in self._operations}
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -168,6 +169,10 @@ class History(Sequence[Event]):
             KeyError: there is none.
         """
         return self._by_id[operation]
+
+    @cached_property
+    def _by_id(self) -> dict[int, Operation]:
+        return {operation.id: operation for operation in self.operations}
 
     def __len__(self) -> int:
         return len(self._events)
@@ -183,48 +188,73 @@ class History(Sequence[Event]):
         return self._events[index]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, History) and self._events == other._events
+        return isinstance(other, History) and tuple(self) == tuple(other)
 
     def __hash__(self) -> int:
-        return hash(len(self._events))
+        return hash(len(self))
 
     def __repr__(self) -> str:
-        return f"<History of {len(self._operations)} operations, {len(self._events)} events>"
+        return f"<History of {len(self.operations)} operations, {len(self)} events>"
 
 
-def _pair(events: tuple[Event, ...]) -> Iterator[Operation]:
-    """Operations from events, checking the rules of the class docstring on the way."""
-    invocations: dict[int, Invoke] = {}
-    completions: dict[int, Complete] = {}
-    open_operation: dict[str, int] = {}
-    last_index, last_time = -1, float("-inf")
-    for event in events:
-        if event.index <= last_index:
-            raise HistoryError(f"event {event.index} comes after event {last_index}: indices must rise")
-        if not event.time >= last_time:
+class Rules:
+    """What must hold of any history, checked event by event: see `History`.
+
+    Raises:
+        HistoryError: from `follow`: the event cannot follow those before it; says why.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+        self._last_index, self._last_time = -1, float("-inf")
+        # Numbers of operations mostly rise one by one, and of those only the last is kept.
+        self._next_number = 0
+        self._other_numbers: set[int] = set()
+
+    def follow(self, event: Event) -> None:
+        """Take the next event."""
+        if event.index <= self._last_index:
+            raise HistoryError(f"event {event.index} comes after event {self._last_index}: indices must rise")
+        if not event.time >= self._last_time:
             raise HistoryError(
-                f"event {event.index} is at {event.time} s, after one at {last_time} s: time must not go backwards"
+                f"event {event.index} is at {event.time} s, after one at {self._last_time} s: time must not go backwards"
             )
-        last_index, last_time = event.index, event.time
+        self._last_index, self._last_time = event.index, event.time
         if isinstance(event, Invoke):
-            if event.operation in invocations:
-                raise HistoryError(f"operation {event.operation} of {event.process} is invoked twice (event {event.index})")
-            if event.process in open_operation:
+            number = event.operation
+            if number == self._next_number:
+                self._next_number += 1
+            elif 0 <= number < self._next_number or number in self._other_numbers:
+                raise HistoryError(f"operation {number} of {event.process} is invoked twice (event {event.index})")
+            else:
+                self._other_numbers.add(number)
+            if event.process in self._open:
                 raise HistoryError(
                     f"{event.process} invokes {event.function} (event {event.index}) while its operation "
-                    f"{open_operation[event.process]} is still open: a process has one operation at a time"
+                    f"{self._open[event.process]} is still open: a process has one operation at a time"
                 )
-            invocations[event.operation] = event
-            open_operation[event.process] = event.operation
+            self._open[event.process] = number
         elif isinstance(event, Complete):
-            if open_operation.get(event.process) != event.operation:
+            if self._open.get(event.process) != event.operation:
                 raise HistoryError(
                     f"event {event.index} completes operation {event.operation} of {event.process}, which is not open"
                 )
-            completions[event.operation] = event
             # After `info` the process name is spent: its operation stays open for ever.
             if event.outcome is not Outcome.INFO:
-                del open_operation[event.process]
+                del self._open[event.process]
+
+
+def _pair(events: tuple[Event, ...]) -> Iterator[Operation]:
+    """Operations from events, checking the rules on the way."""
+    invocations: dict[int, Invoke] = {}
+    completions: dict[int, Complete] = {}
+    follow = Rules().follow
+    for event in events:
+        follow(event)
+        if isinstance(event, Invoke):
+            invocations[event.operation] = event
+        elif isinstance(event, Complete):
+            completions[event.operation] = event
     for number, invoke in invocations.items():
         yield operation_of(invoke, completions.get(number))
 

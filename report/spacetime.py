@@ -15,8 +15,6 @@ is JSON without a `<`, and the script builds what it shows from text nodes.  Abo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
 from re import sub
 
 import msgspec
@@ -28,6 +26,7 @@ from ..sim.trace import TraceEvent
 from .diagram import Item, evidence_items, table
 from .layout import Layout, arrange
 from .messages import arrows, message_types
+from .page import asset, document, framed, safe
 from .text import action_text, noise_text, operation_lines, override_text, strike_text, verdict_lines
 from .wording import clean, event_text, seconds
 
@@ -55,23 +54,11 @@ def spacetime_html(record: Record, *, title: str | None = None, until: float | N
     layout = arrange(events, record.hosts, ended)
     flights = arrows(events)
     heading = clean(title or _title(record), 200)
-    data = msgspec.json.encode(table(msgspec.structs.replace(record, ended=ended), events, layout, flights))
+    data = table(msgspec.structs.replace(record, ended=ended), events, layout, flights)
     items, decisive = evidence_items(record, events)
-    return "".join(
-        (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_safe(heading)}</title><style>{_asset('spacetime.css')}</style></head><body>",
-            f'<aside class="side">{_story(record, heading, items, decisive)}{_PANEL}',
-            f"{_filters(message_types(flights), layout, events)}</aside>",
-            _stage(record, layout, items, decisive),
-            f'<script type="application/json" class="data">{data.decode("utf-8").replace("<", _LESS)}</script>',
-            f"<script>{''.join(map(_asset, _SCRIPTS))}</script></body></html>\n",
-        )
-    )
-
-
-_LESS = "\\u003c"
+    side = f"{_story(record, heading, items, decisive)}{_PANEL}{_filters(message_types(flights), layout, events)}"
+    body = f'<aside class="side">{side}</aside>{_stage(record, layout, items, decisive)}'
+    return document(heading, "spacetime.css", body, data, _SCRIPTS)
 
 
 def spacetime_fragment(record: Record, *, title: str | None = None, until: float | None = None, height: int = 640) -> str:
@@ -80,23 +67,12 @@ def spacetime_fragment(record: Record, *, title: str | None = None, until: float
     Raises:
         MissingTraceError: the record has no trace.
     """
-    page = spacetime_html(record, title=title, until=until).replace("&", "&amp;").replace('"', "&quot;")
-    style = f"width:100%;height:{height}px;border:1px solid #8886;border-radius:6px"
-    return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe>'
+    return framed(spacetime_html(record, title=title, until=until), height)
 
 
 def _title(record: Record) -> str:
     mutant = f" with {record.schedule.mutant}" if record.schedule.mutant else ""
     return f"{record.schedule.scenario}{mutant}, seed {record.schedule.seed}"
-
-
-def _asset(name: str) -> str:
-    """A file of `assets/` without its indentation and the lines that are a script's comments, a fifth of it."""
-    return sub(r"(?m)^ *(//.*\n)?", "", files(__package__).joinpath("assets", name).read_text(encoding="utf-8"))
-
-
-def _safe(text: str) -> str:
-    return escape(text, quote=True)
 
 
 # -- the side ---------------------------------------------------------------------------------------
@@ -111,22 +87,26 @@ def _story(record: Record, heading: str, items: Sequence[Item], decisive: Item |
     others = _names("Holds", verdicts, Status.VALID)
     if worst is Status.INVALID:
         others += _names("Undecided, as the run stopped here", verdicts, Status.UNKNOWN)
-    counts, schedule = record.statistics, record.schedule
-    facts = (
-        f"{record.ended:.3f} virtual seconds, {counts.events} events, {counts.messages_sent} messages "
-        f"({counts.messages_dropped} dropped), {counts.disk_operations} disk operations; "
-        f"{noise_text(schedule.noise)}; {schedule.budget}; digest {record.digest[:16]}"
-    )
     badge = f'<span class="badge {worst.value}">{worst.value}</span>'
     return (
-        f'<header class="story"><h1>{_safe(heading)}</h1><p>{badge}</p>{told}'
-        f'<h2>Schedule</h2>{_plan(record)}{others}<p class="facts">{_safe(clean(facts))}</p></header>'
+        f'<header class="story"><h1>{safe(heading)}</h1><p>{badge}</p>{told}'
+        f'<h2>Schedule</h2>{_plan(record)}{others}<p class="facts">{safe(clean(_facts(record)))}</p></header>'
     )
+
+
+def _facts(record: Record) -> str:
+    """How much it was.  A run on real processes is measured in seconds, has no digest, and nobody counts its disk operations."""
+    counts, schedule = record.statistics, record.schedule
+    messages = f"{counts.events} events, {counts.messages_sent} messages ({counts.messages_dropped} dropped)"
+    if not record.digest:
+        return f"{record.ended:.3f} seconds on real processes, {messages}; {schedule.budget}"
+    simulated = f"{counts.disk_operations} disk operations; {noise_text(schedule.noise)}; {schedule.budget}; digest {record.digest[:16]}"
+    return f"{record.ended:.3f} virtual seconds, {messages}, {simulated}"
 
 
 def _names(heading: str, verdicts: Sequence[Verdict], status: Status) -> str:
     names = [verdict.name for verdict in verdicts if verdict.status is status]
-    return f'<p class="facts">{heading}: {_safe(clean(", ".join(names), 600))}.</p>' if names else ""
+    return f'<p class="facts">{heading}: {safe(clean(", ".join(names), 600))}.</p>' if names else ""
 
 
 def _verdict(verdict: Verdict, record: Record, items: Sequence[Item], decisive: Item | None) -> str:
@@ -139,14 +119,14 @@ def _verdict(verdict: Verdict, record: Record, items: Sequence[Item], decisive: 
     left = [item for item in items if item not in spoken.values()]
     rows += [_evidence_row(_item_line(item), item, numbers, decisive) for item in left]
     evidence = f'<ol class="evidence">{"".join(rows)}</ol>' if rows else ""
-    return f'<p class="reason {verdict.status.value}">{_safe(first)}</p>{evidence}'
+    return f'<p class="reason {verdict.status.value}">{safe(first)}</p>{evidence}'
 
 
 def _evidence_row(line: str, item: Item | None, numbers: dict[int, int], decisive: Item | None) -> str:
     if item is None:
-        return f"<li>{_safe(line)}</li>"
+        return f"<li>{safe(line)}</li>"
     last = " last" if item is decisive else ""
-    return f'<li data-event="{item.event.index}"><i class="number{last}">{numbers[id(item)]}</i>{_safe(line)}</li>'
+    return f'<li data-event="{item.event.index}"><i class="number{last}">{numbers[id(item)]}</i>{safe(line)}</li>'
 
 
 def _match(lines: Sequence[str], items: Sequence[Item]) -> dict[int, Item]:
@@ -191,10 +171,10 @@ def _plan(record: Record) -> str:
             target = invocations.get((action.at, action.client))
         style = "became struck" if strike is not None and strike.struck else "became"
         words = " — ".join(filter(None, (more, became)))
-        detail = f'<br><span class="{style}">{_safe(words)}</span>' if words else ""
+        detail = f'<br><span class="{style}">{safe(words)}</span>' if words else ""
         link = f' data-event="{target}"' if target is not None else ""
-        rows.append(f"<tr{link}><td>{seconds(action.at)}</td><td>{_safe(what)}{detail}</td></tr>")
-    rows += [f"<tr><td></td><td>{_safe(override_text(override))}</td></tr>" for override in record.schedule.overrides]
+        rows.append(f"<tr{link}><td>{seconds(action.at)}</td><td>{safe(what)}{detail}</td></tr>")
+    rows += [f"<tr><td></td><td>{safe(override_text(override))}</td></tr>" for override in record.schedule.overrides]
     return f'<table class="plan">{"".join(rows)}</table>'
 
 
@@ -222,7 +202,7 @@ def _filters(types: Sequence[tuple[str, int]], layout: Layout, events: Sequence[
 
 def _box(data: str, words: str, colour: str = "") -> str:
     swatch = f'<i class="{colour}"></i>' if colour else ""
-    return f'<label><input type="checkbox" checked {data}>{swatch}{_safe(words)}</label>'
+    return f'<label><input type="checkbox" checked {data}>{swatch}{safe(words)}</label>'
 
 
 # -- the stage --------------------------------------------------------------------------------------
@@ -252,16 +232,16 @@ def _stage(record: Record, layout: Layout, items: Sequence[Item], decisive: Item
     heads = ""
     for lane in layout.lanes:
         style = ("client" if lane.client else "server") + " blamed" * (lane.name in blamed)
-        heads += f'<span class="{style}"><b>{_safe(clean(lane.name, 20))}</b><small></small></span>'
+        heads += f'<span class="{style}"><b>{safe(clean(lane.name, 20))}</b><small></small></span>'
     search = '<input type="search" placeholder="search (/)" aria-label="search"><output></output>'
     legend = '<button data-key="?" title="marks and keys (?)">?</button>'
-    picture, card = _asset("diagram.svg"), _card(record, items, decisive)
+    picture, card = asset("diagram.svg"), _card(record, items, decisive)
     return "".join(
         (
             f'<main class="stage"><nav class="bar scripted" hidden>{bar}<span class="spring"></span>{search}{legend}</nav>',
             f'<div class="scroll" tabindex="0"><div class="heads">{heads}</div>{picture}{card}</div>',
             '<div class="map scripted" hidden><svg preserveAspectRatio="none"><use href="#shapes"/></svg><div></div></div>',
-            f'{_asset("legend.html")}<div class="tip" hidden></div>',
+            f'{asset("legend.html")}<div class="tip" hidden></div>',
             "<noscript>A script draws the picture. Without one, killpoint replay FILE tells the run line by line.</noscript></main>",
         )
     )

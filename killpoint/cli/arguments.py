@@ -14,6 +14,7 @@ VALID, FAILED, UNKNOWN, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3, 130
 
 _CODES = "exit codes: 0 valid, 1 a property failed, 2 unknown, 3 bad input or usage, 130 interrupted"
 _SCENARIO = "a scenario's name (see `killpoint scenarios`), or path/to/file.py:ClassName, or package.module:ClassName"
+_GAPS = "indices may be missing: operations were left out on purpose"
 _FAULTS = "instead of the scenario's own: all, or kinds with commas between (see `killpoint faults`)"
 
 
@@ -42,6 +43,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     _replay(commands.add_parser("replay", help="run a saved schedule again and look at it", epilog=_CODES))
     _shrink(commands.add_parser("shrink", help="go on shrinking a failing schedule", epilog=_CODES))
     _check(commands.add_parser("check", help="decide whether a recorded history is linearizable", epilog=_CODES))
+    _convert(commands.add_parser("convert", help="write a history in another format", epilog=_CODES))
     _determinism(commands.add_parser("determinism", help="check that a scenario's runs do not differ", epilog=_CODES))
     scenarios = commands.add_parser("scenarios", help="list the installed scenarios")
     mutants = commands.add_parser("mutants", help="list the planted bugs")
@@ -114,7 +116,21 @@ def _check(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--list", action="store_true", help="list the models")
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")
+    command.add_argument("--gaps", action="store_true", help=_GAPS)
+    command.add_argument("--html", type=Path, metavar="OUT", help="draw the history, with the order found or why there is none, as a page")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _convert(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="a history in any format that check reads")
+    command.add_argument("out", type=Path, metavar="OUT", help="where the other goes")
+    command.add_argument(
+        "--to",
+        choices=("jsonl", "edn", "elle", "porcupine"),
+        required=True,
+        help="our own JSON Lines; history.edn for Jepsen, Knossos and Elle; JSON for elle-cli; what Porcupine's tests read",
+    )
+    command.add_argument("--gaps", action="store_true", help=_GAPS)
 
 
 def _determinism(command: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -12,9 +13,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.text import Text
 
 from ..properties.verdict import Status, Verdict
-from .arguments import FAILED, UNKNOWN, VALID
+from .arguments import FAILED, UNKNOWN, VALID, UsageError
 
-__all__ = ["Pulse", "as_plain", "code_of", "print_json", "progress_bar", "result_console", "show"]
+__all__ = ["Pulse", "as_plain", "code_of", "print_json", "progress_bar", "refuse_unwritable", "result_console", "show"]
 
 _CODES = {Status.VALID: VALID, Status.INVALID: FAILED, Status.UNKNOWN: UNKNOWN}
 
@@ -22,6 +23,19 @@ _CODES = {Status.VALID: VALID, Status.INVALID: FAILED, Status.UNKNOWN: UNKNOWN}
 def code_of(status: Status) -> int:
     """The exit code that a verdict means."""
     return _CODES[status]
+
+
+def refuse_unwritable(page: Path) -> None:
+    """Say before the work that its result could not be written.
+
+    Raises:
+        UsageError: the folder is not there, or it is a folder itself.
+    """
+    folder = page.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"--html: {page} cannot be written: there is no folder {folder}")
+    if page.is_dir():
+        raise UsageError(f"--html: {page} cannot be written: it is a folder")
 
 
 def result_console() -> Console:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..checking import ReadError, UnknownModelError
 from ..explore.catalog import UnknownScenarioError
 from ..properties.specification import SpecificationError
+from ..properties.writers import ExportError
 from ..real.run import FolderError
 from ..sim.authors import AuthorError
 from ..sim.codec import ScheduleError
@@ -15,6 +16,7 @@ __all__ = ["is_bad_input"]
 
 _OURS = (
     AuthorError,
+    ExportError,
     FolderError,
     ReadError,
     ScenarioError,

@@ -24,7 +24,7 @@ from ..sim.scenario import Scenario
 from ..sim.schedule import Schedule
 from ..sim.session import run as run_simulated
 from .arguments import INTERRUPTED, UsageError
-from .console import Pulse, as_plain, code_of, print_json, progress_bar, show
+from .console import Pulse, as_plain, code_of, print_json, progress_bar, refuse_unwritable, show
 from .interrupt import Interruptible
 from .scenarios import sound_scenario
 
@@ -36,10 +36,8 @@ HISTORY = "history.jsonl"
 def run(options: Namespace) -> int:
     """Run; the exit code says what the properties say."""
     scenario, schedule = _what(options)
-    if options.html is not None and not options.html.absolute().parent.is_dir():
-        raise UsageError(f"--html: {options.html} cannot be written: there is no folder {options.html.absolute().parent}")
-    if options.html is not None and options.html.is_dir():
-        raise UsageError(f"--html: {options.html} cannot be written: it is a folder")
+    if options.html is not None:
+        refuse_unwritable(options.html)
     interrupted = False
     if options.real is None:
         record = run_simulated(schedule, scenario, trace=options.html is not None)

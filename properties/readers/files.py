@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -10,61 +11,69 @@ from ..history import History
 from .errors import ReadError
 from .jepsen import LOG_LINE, read_edn, read_log
 from .jsonl import decode_history, looks_like_ours
+from .maps import JSON_BEGINS, read_json
+from .streams import Told, open_stream, unpacked
 
 __all__ = ["decode", "read_history"]
 
 SNIFFED = 1 << 16
-EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:#_|[\[({#]|\Z)")
+EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:[\[({#^]|\Z)")
 
 EDN_OPERATION = re.compile(rb"(?:[\s,]|;[^\n]*\n)*[\[(]?(?:[\s,]|;[^\n]*\n)*(?:#[^\s{]*\s*)?\{\s*:")
 """The beginning of a map with a keyword: surely EDN, though a whole map on a line may look like a line of a log."""
 
+PROCESS = b'process"'
+"""Of all JSON a history alone has this field."""
+
 SCHEDULE = re.compile(rb'\s*\{\s*"format"\s*:\s*"killpoint\.schedule/')
 
 NO_HISTORY = (
-    "this is no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), "
+    "this is no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), JSON likewise, "
     'or JSON Lines that begin with {"format":"killpoint-history","version":1}'
 )
 
 
-def read_history(path: str | Path) -> History:
-    """The history in a file, whatever its format: a Jepsen log, EDN, or our JSON Lines.  Cost: linear, streaming.
+def read_history(path: str | Path, told: Told | None = None, *, gaps: bool = False) -> History:
+    """The history in a file, whatever its format, packed or not.  Cost: linear, streaming.
+
+    `told` is told of the progress.  With `gaps` indices may be missing, because operations were left out on purpose.
 
     Raises:
         ReadError: the file is not there, is none of these, or is wrong; says where.
     """
-    name = str(path)
-    try:
-        with Path(path).open("rb") as file:
-            return decode(file, name)
-    except OSError as error:
-        raise ReadError(f"cannot be read: {error.strerror or error}", name) from error
+    with open_stream(path, told) as stream:
+        return _decode(stream, str(path), gaps=gaps)
 
 
-def decode(file: BinaryIO, name: str) -> History:
+def decode(file: BinaryIO, name: str, *, gaps: bool = False) -> History:
     """The history in a seekable binary file, which errors call `name`.
 
     Raises:
         ReadError: see `read_history`.
     """
-    head = file.read(SNIFFED)
-    file.seek(0)
+    return _decode(unpacked(file, name), name, gaps=gaps)
+
+
+def _decode(file: io.BufferedReader, name: str, *, gaps: bool) -> History:
+    head = file.peek(SNIFFED)[:SNIFFED]
     if not head.strip():
-        raise ReadError("the file is empty", name)
+        raise ReadError("the file begins with much white space: this is no history" if len(head) == SNIFFED else "the file is empty", name)
     if looks_like_ours(head):
         return decode_history(file, name)
     if b"\0" in head:
         raise ReadError("this is a binary file, not a history", name)
     if EDN_OPERATION.match(head):
-        return read_edn(file, name)
+        return read_edn(file, name, gaps=gaps)
     if any(LOG_LINE.search(line) for line in head.splitlines(keepends=True)):
         return read_log(file, name)
     if SCHEDULE.match(head):
         raise ReadError("this is a schedule, not a history: `killpoint replay` runs it", name, 1)
+    if JSON_BEGINS.match(head) and PROCESS in head:
+        return read_json(file, name, gaps=gaps)
     if not EDN_BEGINS.match(head):
         raise ReadError(NO_HISTORY, name, 1)
     try:
-        return read_edn(file, name)
+        return read_edn(file, name, gaps=gaps)
     except ReadError as error:
         # A heading of Markdown, a comment of Python and a table of TOML begin as EDN may, and are none.
         raise ReadError(f"{NO_HISTORY} (as EDN: {error.what})", name, error.line) from None

@@ -5,7 +5,8 @@
     {"type":"complete","index":1,"time":0.14,"process":"c1","operation":0,"outcome":"ok"}
 
 JSON has fewer types than a history: tuples are arrays; bytes are `{"$bytes": "hexadecimal"}`; infinities and NaN are
-`{"$float": "inf"}`; frozen structs become arrays of their fields (and come back as tuples).  `events` lets a reader notice
+`{"$float": "inf"}`; integers of more than 63 bits `{"$int": "digits"}`; fractions `{"$ratio": "1/3"}`; frozen structs become arrays
+of their fields (and come back as tuples).  `events` lets a reader notice
 a file that lost its end; it may be left out of files made by hand.
 """
 
@@ -13,16 +14,20 @@ from __future__ import annotations
 
 import math
 import os
+import sys
+from array import array
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import msgspec
 
-from ..history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Value, render
+from ..history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Outcome, Rules, Value, render
 from .errors import ReadError
+from .recorded import FAIL, INFO, INVOKE, OK, OTHER, Columns, Recorded
 
-__all__ = ["decode_history", "encode_history", "looks_like_ours", "write_history"]
+__all__ = ["decode_history", "encode_history", "looks_like_ours", "plain", "write_atomically", "write_history"]
 
 FORMAT: Literal["killpoint-history"] = "killpoint-history"
 VERSION = 1
@@ -60,12 +65,20 @@ def write_history(history: Iterable[Event], path: str | Path) -> None:
         HistoryError: a value cannot be written.
         OSError: the file cannot.
     """
-    data = encode_history(history)
+    write_atomically(path, [encode_history(history)])
+
+
+def write_atomically(path: str | Path, parts: Iterable[bytes]) -> None:
+    """Write a file that is either as it was or whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     target = Path(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with draft.open("wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
@@ -87,14 +100,18 @@ def decode_history(file: BinaryIO, path: str) -> History:
     """
     expected = _header(file, path).events
     decoder = msgspec.json.Decoder(Event)
-    events: list[Event] = []
+    columns = Columns(indices=array("q"), numbers=[])
+    rules = Rules()
+    slots: dict[str, int] = {}
     number = 1
     while line := file.readline(LONGEST_LINE):
         number += 1
         if len(line) == LONGEST_LINE:
             raise ReadError(f"the line is longer than {LONGEST_LINE} bytes", path, number)
         try:
-            events.append(_valued(decoder.decode(line)))
+            event = _valued(decoder.decode(line))
+            rules.follow(event)
+            _keep(event, columns, slots)
         except msgspec.ValidationError as error:
             raise ReadError(f"this is no event: {error}", path, number) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -102,11 +119,45 @@ def decode_history(file: BinaryIO, path: str) -> History:
             raise ReadError("the file ends here: it seems to be truncated" if truncated else f"{error}", path, number) from None
         except RecursionError:
             raise ReadError(f"more than {DEEPEST} brackets are nested", path, number) from None
+        except OverflowError:
+            raise ReadError(f"the index of an event is less than {LARGEST_INTEGER}", path, number) from None
         except ValueError as error:
             raise ReadError(str(error), path, number) from None
-    if expected is not None and expected != len(events):
-        raise ReadError(f"the header promises {expected} events and there are {len(events)}: it seems to be truncated", path)
-    return _history(events, path)
+    if expected is not None and expected != len(columns.kinds):
+        raise ReadError(f"the header promises {expected} events and there are {len(columns.kinds)}: it seems to be truncated", path)
+    return Recorded(columns)
+
+
+def _keep(event: Event, columns: Columns, slots: dict[str, int]) -> None:
+    """Put an event into columns; `slots` has the place of what each process does."""
+    if event.time < 0:
+        raise ValueError(f"event {event.index} is at {event.time} s, before the beginning of time")
+    if isinstance(event, Invoke):
+        process = sys.intern(event.process)
+        kind, slot = INVOKE, len(columns.processes)
+        slots[process] = slot
+        columns.processes.append(process)
+        columns.functions.append(sys.intern(event.function))
+        columns.arguments.append(event.argument)
+        columns.results.append(None)
+        assert columns.numbers is not None
+        columns.numbers.append(event.operation)
+    elif isinstance(event, Complete):
+        kind, slot = ENDINGS[event.outcome], slots[event.process]
+        columns.results[slot] = event.result
+        if event.error is not None:
+            columns.errors[slot] = event.error
+    else:
+        kind, slot = OTHER, len(columns.others)
+        columns.others.append(event)
+    assert columns.indices is not None
+    columns.indices.append(event.index)
+    columns.kinds.append(kind)
+    columns.slots.append(slot)
+    columns.times.append(event.time)
+
+
+ENDINGS = {Outcome.OK: OK, Outcome.FAIL: FAIL, Outcome.INFO: INFO}
 
 
 def _header(file: BinaryIO, path: str) -> Header:
@@ -123,33 +174,21 @@ def _header(file: BinaryIO, path: str) -> Header:
     return header
 
 
-def _history(events: list[Event], path: str) -> History:
-    try:
-        return History(events)
-    except HistoryError as error:
-        # Rare, so the line is found by bisection: the shortest prefix that is wrong ends there.
-        low, high = 0, len(events)
-        while high - low > 1:
-            middle = (low + high) // 2
-            try:
-                History(events[:middle])
-                low = middle
-            except HistoryError:
-                high = middle
-        raise ReadError(str(error), path, high + 1) from None
-
-
 def _plain_event(event: Event) -> dict[str, object]:
     fields: dict[str, object] = {"type": type(event).__struct_config__.tag}
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if value is not None:
-            fields[name] = {key: _plain(item) for key, item in value.items()} if isinstance(value, Mapping) else _plain(value)
+            fields[name] = {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else plain(value)
     return fields
 
 
-def _plain(value: Value) -> object:
-    """A value in terms of JSON."""
+def plain(value: Value) -> object:
+    """A value in terms of JSON.
+
+    Raises:
+        HistoryError: it is no value of a history.
+    """
     if value is None or isinstance(value, bool | str):
         return str(value) if isinstance(value, str) else value
     if isinstance(value, int):
@@ -161,9 +200,11 @@ def _plain(value: Value) -> object:
     if isinstance(value, bytes):
         return {"$bytes": value.hex()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, Fraction):
+        return {"$ratio": str(value)}
     if isinstance(value, msgspec.Struct):
-        return [_plain(getattr(value, name)) for name in value.__struct_fields__]
+        return [plain(getattr(value, name)) for name in value.__struct_fields__]
     raise HistoryError(f"{render(value)} ({type(value).__name__}) is no value of a history, so it cannot be written")
 
 
@@ -193,7 +234,7 @@ def _value(value: object, depth: int = 0) -> Value:
             ((name, text),) = value.items()
             if isinstance(text, str) and name in TAGGED:
                 return TAGGED[name](text)
-        raise ValueError("a value is no object, except {$bytes}, {$float} and {$int}")
+        raise ValueError("a value is no object, except {$bytes}, {$float}, {$int} and {$ratio}")
     return value
 
 
@@ -209,4 +250,11 @@ def _float(text: str) -> float:
     return float(text)
 
 
-TAGGED = {"$bytes": bytes.fromhex, "$float": _float, "$int": _integer}
+def _ratio(text: str) -> Fraction:
+    numerator, _slash, denominator = text.partition("/")
+    if not _integer(denominator):
+        raise ValueError("a ratio has no 0 below")
+    return Fraction(_integer(numerator), _integer(denominator))
+
+
+TAGGED = {"$bytes": bytes.fromhex, "$float": _float, "$int": _integer, "$ratio": _ratio}

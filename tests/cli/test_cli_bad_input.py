@@ -133,7 +133,7 @@ def test_a_history_that_cannot_have_happened_is_refused(killpoint: Killpoint, li
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "a command is missing: explore, run, replay, shrink, check, determinism, scenarios, mutants"),
+        ((), "a command is missing: explore, run, replay, shrink, check, convert, determinism, scenarios, mutants"),
         (("dance",), "invalid choice: 'dance'"),
         (("explore",), "the following arguments are required: SCENARIO"),
         (("explore", REGISTER, "--seed", "x"), "argument --seed: 'x' is no whole number"),

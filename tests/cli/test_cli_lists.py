@@ -37,6 +37,55 @@ def test_a_stale_read_is_invalid_and_explained(killpoint: Killpoint) -> None:
     assert "7" in ended.out
 
 
+def test_a_history_is_drawn(killpoint: Killpoint) -> None:
+    Path("h.edn").write_text(LINEARIZABLE)
+    ended = killpoint("check", "h.edn", "--model", "register", "--html", "h.html")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1] == "The picture is in h.html"
+    page = Path("h.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "<title>h.edn, register</title>" in page
+    Path("h.edn").write_text(LINEARIZABLE.replace(":f :read, :value 1", ":f :read, :value 7"))
+    ended = killpoint("check", "h.edn", "--model", "register", "--html", "h.html", "--json")
+    assert (ended.code, ended.document["status"]) == (1, "invalid")
+    assert "cannot be placed: the register holds 1, not 7" in Path("h.html").read_text(encoding="utf-8")
+    Path("h.edn").write_text(WRITE_SKEW)
+    assert killpoint("check", "h.edn", "--model", "list-append", "--html", "h.html").code == 1
+    assert '<svg class="ring"' in Path("h.html").read_text(encoding="utf-8")
+    assert sorted(path.name for path in Path().glob("*h.html*")) == ["h.html"], "no temporary file is left"
+
+
+@pytest.mark.parametrize(
+    ("out", "why"), [("nowhere/h.html", "there is no folder "), (".", "it is a folder"), ("full/h.html", "cannot be written: ")]
+)
+def test_a_picture_that_cannot_be_written_is_bad_usage(killpoint: Killpoint, out: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("h.edn").write_text(LINEARIZABLE)
+    Path("full").mkdir()
+    if out == "full/h.html":  # root may write anywhere, so a full disk has to do
+
+        def no_space(_file: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", no_space)
+    ended = killpoint("check", "h.edn", "--model", "register", "--html", out)
+    assert ended.code == 3
+    assert ended.out == ""
+    (line,) = ended.err.splitlines()
+    assert f"--html: {out} cannot be written: " in line
+    assert why in line
+    assert list(Path("full").iterdir()) == []
+
+
+def test_an_undecided_history_is_drawn_as_far_as_the_search_came(killpoint: Killpoint) -> None:
+    lines = [f"{{:process {p}, :type :invoke, :f :append, :key 1, :value \"{p} \"}}" for p in range(12)]
+    lines += [f"{{:process {p}, :type :ok, :f :append, :key 1, :value \"{p} \"}}" for p in range(12)]
+    lines += ["{:process 0, :type :invoke, :f :get, :key 1, :value nil}", "{:process 0, :type :ok, :f :get, :key 1, :value \"7 7 \"}"]
+    Path("h.edn").write_text("\n".join(lines) + "\n")
+    ended = killpoint("check", "h.edn", "--model", "kv", "--timeout", "1e-9", "--html", "h.html")
+    assert ended.code == 2
+    assert "not decided: this is how far the search came" in Path("h.html").read_text(encoding="utf-8")
+
+
 def test_a_deadline_that_is_too_short_gives_unknown_and_exit_code_2(killpoint: Killpoint) -> None:
     lines = [f"{{:process {p}, :type :invoke, :f :write, :value {p}}}" for p in range(20)]
     lines += [f"{{:process {p}, :type :ok, :f :write, :value {p}}}" for p in range(20)]

@@ -13,6 +13,7 @@ import killpoint
 from killpoint import Call, Host, Inject, Run, Schedule, faults
 from killpoint.explore.catalog import UnknownScenarioError
 from killpoint.explore.finding import save
+from killpoint.properties import Linearizable, Register
 from killpoint.run import parse_time
 from killpoint.sim import codec
 from killpoint.sim.codec import Failure, ScheduleError
@@ -142,6 +143,13 @@ def test_the_table_escapes_what_it_shows(lost: Run) -> None:
     from killpoint.tables import Table
 
     assert "<b>" not in Table([{"x": "<b>bold</b>"}])._repr_html_()
+
+
+def test_the_picture_is_of_the_property_that_asks_for_an_order(lost: Run) -> None:
+    page = lost.picture().html()
+    assert "Linearizable(Register) fails: a read returned " in page
+    assert "cannot be placed: " in page
+    assert "Linearizable(Register) holds" in lost.picture(Linearizable(Register(), functions=frozenset({"write"}))).html()
 
 
 def test_the_timeline_is_a_page_a_cell_and_lines(tmp_path: Path, lost: Run) -> None:

@@ -54,7 +54,7 @@ FACE = {path.stem for path in (ROOT / "killpoint").iterdir() if not path.is_syml
 
 
 def test_properties_import_nothing_of_ours_and_little_else() -> None:
-    allowed = {"msgspec", "networkx", "properties"}
+    allowed = {"msgspec", "networkx", "properties", "zstandard"}
     for name, target in arrows("properties"):
         top = target.partition(".")[0]
         assert top in allowed or top in sys.stdlib_module_names, f"{name} imports {target}"

@@ -1,10 +1,13 @@
 """EDN values become ours; `edn_format` is the oracle where it is installed and agrees with the format's specification."""
 
 import io
-import random
+import os
+from fractions import Fraction
 
 import edn_format
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from killpoint.properties.readers import ReadError
 from killpoint.properties.readers.edn import BLOCK, EdnReader, Form, parse_values
@@ -33,6 +36,15 @@ def elements(text: str | bytes) -> list[Form]:
         ("1 ; a comment [\n 2", (1, 2)),
         ("##Inf ##-Inf", (float("inf"), float("-inf"))),
         ("1,2,,3", (1, 2, 3)),
+        ("1/2 4/2 -3/4", (Fraction(1, 2), 2, Fraction(-3, 4))),
+        ("0.1M 0.10M 2.50M 123456789012345678901M", (Fraction(1, 10), Fraction(1, 10), 2.5, Fraction(123456789012345678901))),
+        ("0x1F -0xff", (31, -255)),
+        ("^{:a 1} [2] ^:m 3 [^int x]", ((2,), 3, ("x",))),
+        ('#killpoint/bytes "00ff" [#killpoint/bytes ""]', (b"\x00\xff", (b"",))),
+        ('#uuid "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"', "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
+        ("#:a{:b 1} 2", ((("b", 1),), 2)),
+        ('#object[clojure.lang.Atom 0x6d1ef78d "x"]', ("clojure.lang.Atom", 0x6D1EF78D, "x")),
+        ('#error {:cause "a" :via [{:type E}]}', (("cause", "a"), ("via", ((("type", "E"),),)))),
     ],
 )
 def test_values(text: str, value: object) -> None:
@@ -69,6 +81,16 @@ def test_a_vector_at_the_top_and_a_sequence_of_forms_are_the_same() -> None:
         (b"{:a 1}\n{:a \xff}", 2, "UTF-8"),
         (b'{:a 1}\n{:a "\xc3', 2, "UTF-8"),
         ("`", 1, "is not EDN"),
+        ("017", 1, "is not EDN"),
+        ("1/0", 1, "is not EDN"),
+        ("1e401M", 1, "beyond 400"),
+        ("[1\n {:a 1 :b 2 :a 3}]", 2, "the key 'a' twice"),
+        ('#killpoint/bytes "0"', 1, "hexadecimal"),
+        ("#killpoint/bytes 7", 1, "hexadecimal"),
+        ("[^]", 1, "a tag stands before"),
+        ("[" * 100_000, 1, "nested"),
+        ("9" * 10**6, 1, "digits"),
+        ('"' + "x" * 10**7, 1, "longer than"),
     ],
 )
 def test_errors_name_the_line(text: str | bytes, line: int, words: str) -> None:
@@ -111,34 +133,47 @@ def test_memory_stays_small_for_a_long_comment_and_a_long_string_fails() -> None
     assert elements(" " * (3 * BLOCK) + "1") == [1]
 
 
-def random_form(source: random.Random, depth: int) -> str:
-    choice = source.randrange(10 if depth else 6)
-    if choice == 0:
-        return str(source.randrange(-(10**9), 10**9))
-    if choice == 1:
-        return source.choice(["nil", "true", "false", "1.25", "-0.5"])
-    if choice == 2:
-        return ":" + source.choice(["read", "write", "a-b", "ok"])
-    if choice in (3, 4):
-        letters = ["a", "é", "\\n", '\\"', " ", "[", ";", "\\\\"]
-        return '"' + "".join(source.choice(letters) for _ in range(source.randrange(6))) + '"'
-    if choice == 5:
-        return source.choice(["sym", "x/y"])
-    inside = [random_form(source, depth - 1) for _ in range(source.randrange(4))]
-    return ("[" + " ".join(inside) + "]") if choice < 8 else ("(" + ", ".join(inside) + ")")
+FORMS = 10_000 if os.environ.get("NIGHTLY") else 300
+NAMES = st.from_regex(r"[a-z][a-z0-9*+!?<>=-]{0,5}(/[a-z]{1,3})?", fullmatch=True).filter(lambda name: name not in ("nil", "true", "false"))
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters='"\\\0', exclude_categories=["Cs"]), max_size=6)
+ATOMS = st.one_of(
+    st.sampled_from(["nil", "true", "false", "\\a", "\\newline", '"\\n\\t\\\\"', "7N", "-0", "+3"]),
+    st.integers(-(2**70), 2**70).map(str),
+    st.floats(allow_nan=False, allow_infinity=False, min_value=-1e10, max_value=1e10).map(lambda number: f"{number:.6f}"),
+    NAMES.map(":{}".format),
+    NAMES,
+    TEXTS.map('"{}"'.format),
+)
+GAPS = st.sampled_from([" ", ", ", "\n", " ; a comment\n", " #_ gone ", " #_[1 2] "])
+
+
+def inside(forms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    some = st.tuples(st.lists(forms, max_size=4), GAPS)
+    return st.one_of(
+        some.map(lambda drawn: f"[{drawn[1].join(drawn[0])}]"),
+        some.map(lambda drawn: f"({drawn[1].join(drawn[0])})"),
+        st.tuples(st.dictionaries(NAMES, forms, max_size=3), GAPS).map(
+            lambda drawn: "{" + drawn[1].join(f":{key}{drawn[1]}{one}" for key, one in drawn[0].items()) + "}"
+        ),
+        forms.map("#some/tag {}".format),
+    )
+
+
+edn_format.add_tag("some/tag", lambda value: value)
 
 
 def plain(value: object) -> object:
     """What edn_format gives, in our terms."""
     if isinstance(value, edn_format.Keyword | edn_format.Symbol):
-        return value.name
+        return str(value).removeprefix(":")
+    if isinstance(value, edn_format.ImmutableDict):
+        return tuple(sorted(((plain(key), plain(one)) for key, one in value.items()), key=repr))
     if isinstance(value, list | tuple | edn_format.ImmutableList):
         return tuple(plain(item) for item in value)
     return value
 
 
-def test_random_forms_agree_with_edn_format() -> None:
-    source = random.Random("edn")
-    for _ in range(150):
-        text = random_form(source, 3)
-        assert parse_values(text) == [plain(edn_format.loads(text))], text
+@settings(max_examples=FORMS, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.recursive(ATOMS, inside, max_leaves=12))
+def test_random_forms_agree_with_edn_format(text: str) -> None:
+    assert repr(parse_values(text)) == repr([plain(edn_format.loads(text))]), text

@@ -17,6 +17,7 @@ from report_records import raft_record
 from killpoint import report
 from killpoint.properties.history import Complete, History, Invoke, Outcome, Value
 from killpoint.properties.verdict import Evidence, Status, Verdict
+from killpoint.report import spacetime
 from killpoint.report.diagram import Table
 from killpoint.report.spacetime import MissingTraceError, spacetime_fragment, spacetime_html
 from killpoint.report.text import schedule_lines
@@ -30,7 +31,7 @@ TRACE = RECORD.trace or ()
 PAGE = spacetime_html(RECORD)
 HOSTILE = "</script><script>alert(1)</script><b onload='x' class=\"y\">&amp;\u2028\ud800\x00\t]]>-->"
 ASSETS = Path(report.__path__[0]) / "assets"
-SCRIPTS = "".join(path.read_text(encoding="utf-8") for path in sorted(ASSETS.glob("*.js")))
+SCRIPTS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in spacetime._SCRIPTS)
 
 
 def table(page: str) -> Table:
@@ -346,6 +347,15 @@ def test_a_valid_run_and_an_empty_trace_have_pictures_too() -> None:
     assert 'data-key="v"' not in page
     assert 'class="card' not in page
     assert table(spacetime_html(msgspec.structs.replace(RECORD, trace=()))).count == 0
+
+
+def test_a_run_on_real_processes_is_told_in_seconds_and_without_what_it_has_not() -> None:
+    page = spacetime_html(msgspec.structs.replace(RECORD, digest=""))
+    words = told(fragment(page, "<header", "</header>"))
+    assert " seconds on real processes, " in words
+    for absent in ("virtual", "disk operations", "digest"):
+        assert absent not in words
+        assert absent in told(fragment(PAGE, "<header", "</header>"))
 
 
 def test_a_record_without_a_trace_says_what_to_do() -> None:

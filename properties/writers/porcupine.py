@@ -1,0 +1,114 @@
+"""Histories for Porcupine's tests (`porcupine_test.go`), which read two kinds of file and nothing else.
+
+Registers of natural numbers, as Jepsen's etcd test logged them, and stores of texts:
+
+    INFO  jepsen.util - 0	:invoke	:cas	[1 2]
+    {:process 0, :type :invoke, :f :put, :key "0", :value "x"}
+
+Porcupine takes an operation whose end it does not see for one that may have happened, which is right for `info`.  It has no form for
+one that certainly did not happen (a `fail`), but for reads and for compare-and-sets whose comparison failed; the others are left out,
+and that does not change what is right.  Its processes never go on after an unknown outcome, so each name gets a number of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from ..history import Complete, History, Incident, Invoke, Operation, Outcome, Value, render
+from .export import Export, ExportError, number_processes, renumbered, unseen
+
+__all__ = ["export_porcupine"]
+
+REGISTER = frozenset({"read", "write", "cas"})
+STORE = frozenset({"get", "put", "append"})
+UNWRITABLE = re.compile(r'["\\\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]')
+
+
+def export_porcupine(history: History) -> Export:
+    """The log of a register, or the lines of a store.
+
+    Raises:
+        ExportError: it is neither, or holds values that the format cannot; says which operation.
+    """
+    functions = sorted({operation.function for operation in history.operations})
+    left_out = {operation.id for operation in history.operations if _cannot_be_told(operation)}
+    if REGISTER.issuperset(functions):
+        line = _log_line
+    elif STORE.issuperset(functions):
+        line = _store_line
+    else:
+        other = next(name for name in functions if name not in REGISTER)
+        raise ExportError(f"Porcupine's tests read registers (read, write, cas) and stores (get, put, append), and this has {other}")
+    parts = [*_lines(history, left_out, line)]
+    notes = [*unseen(history), *renumbered(number_processes(history))]
+    if any(event.time for event in history):
+        notes.append("times were left out")
+    if left_out:
+        notes.append(f"{len(left_out)} operations that failed were left out: they did not happen, which the format cannot say")
+    if any(isinstance(event, Incident) for event in history):
+        notes.append("of what befell hosts only the names were written" if line is _log_line else "what befell hosts was left out")
+    return Export(parts, tuple(notes))
+
+
+def _cannot_be_told(operation: Operation) -> bool:
+    if operation.outcome is not Outcome.FAIL or operation.function == "read":
+        return False
+    # A cas that failed for another reason than its comparison says nothing of the register.
+    return operation.function != "cas" or operation.error is not None
+
+
+def _lines(history: History, left_out: set[int], line: Callable[[Operation, int, str], str]) -> Iterator[bytes]:
+    numbers = number_processes(history)
+    for event in history:
+        if isinstance(event, Invoke | Complete) and event.operation not in left_out:
+            kind = "invoke" if isinstance(event, Invoke) else event.outcome.value
+            yield line(history.operation(event.operation), numbers[event.process], kind).encode() + b"\n"
+        elif isinstance(event, Incident) and line is _log_line and " " not in event.kind:
+            yield f"INFO  jepsen.util - :nemesis\t:info\t:{event.kind}\tnil\n".encode()
+
+
+def _log_line(operation: Operation, process: int, kind: str) -> str:
+    function, argument = operation.function, operation.argument
+    if function == "cas":
+        if not isinstance(argument, tuple) or len(argument) != 2:
+            raise _refused(operation, "the argument of a cas is a pair")
+        value = f"[{_natural(operation, argument[0])} {_natural(operation, argument[1])}]"
+    elif function == "write":
+        value = _natural(operation, argument)
+    else:
+        known = kind == "ok" and operation.result is not None
+        value = _natural(operation, operation.result) if known else ":timed-out" if kind == "fail" else "nil"
+    why = f"\t:{_one_line(operation.error)}" if operation.error and kind == "info" else ""
+    return f"INFO  jepsen.util - {process}\t:{kind}\t:{function}\t{value}{why}"
+
+
+def _natural(operation: Operation, value: Value) -> str:
+    if type(value) is not int or value < 0:
+        raise _refused(operation, f"{render(value)} is none of the natural numbers that its registers hold")
+    return str(value)
+
+
+def _store_line(operation: Operation, process: int, kind: str) -> str:
+    argument = operation.argument
+    if operation.function == "get":
+        key, value = argument, "nil" if kind != "ok" else _text(operation, operation.result or "")
+    elif isinstance(argument, tuple) and len(argument) == 2:
+        key, value = argument[0], _text(operation, argument[1])
+    else:
+        raise _refused(operation, "the argument is no pair of key and value")
+    return f"{{:process {process}, :type :{kind}, :f :{operation.function}, :key {_text(operation, key)}, :value {value}}}"
+
+
+def _text(operation: Operation, value: Value) -> str:
+    if not isinstance(value, str) or UNWRITABLE.search(value):
+        raise _refused(operation, f"{render(value)} is none of the plain texts that its stores hold")
+    return f'"{value}"'
+
+
+def _one_line(error: str) -> str:
+    return UNWRITABLE.sub(" ", error).strip()
+
+
+def _refused(operation: Operation, why: str) -> ExportError:
+    return ExportError(f"Porcupine's format cannot hold operation {operation.id}, {operation.describe()}: {why}")
