@@ -7,13 +7,14 @@ The deadline is in wall-clock seconds, because that is what somebody who waits f
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from .properties.consistency import GUARANTEES, BoundedStaleness, KAtomic, Regular, Safe, SequentiallyConsistent, SessionGuarantee
 from .properties.containers import FifoQueue, PriorityQueue, Stack
 from .properties.counter import Counter
-from .properties.history import Operation
+from .properties.history import History, Operation
 from .properties.independent import split_by_key
 from .properties.isolation import LEVELS, WORKLOADS, Isolation
 from .properties.ledger import IssuanceLedger
@@ -25,27 +26,21 @@ from .properties.sets import GrowSet, Set
 from .properties.specification import Call, Specification, SpecificationError, UnknownFunctionError
 from .properties.stores import KeyValue, Mutex
 from .properties.verdict import Verdict
-from .properties.workloads import (
-    Bank,
-    CausalReverse,
-    CounterBounds,
-    KafkaLog,
-    Lease,
-    LongFork,
-    Monotonic,
-    SetFinal,
-    SetFull,
-    Stats,
-    TotalQueue,
-    UnhandledErrors,
-    UniqueIds,
-    Workload,
-    composed,
-)
 
 __all__ = [
-    "CHECKERS", "ISOLATION", "LEVELS", "MODELS", "WORKLOADS", "ReadError", "UnknownModelError", "check_file", "functions_of", "models",
-]  # fmt: skip
+    "CONSISTENCY",
+    "ISOLATION",
+    "LEVELS",
+    "MODELS",
+    "WORKLOADS",
+    "Examined",
+    "ReadError",
+    "UnknownModelError",
+    "check_file",
+    "examine_file",
+    "functions_of",
+    "models",
+]
 
 MODELS: dict[str, Specification] = {
     "register": Register(),
@@ -66,25 +61,22 @@ MODELS: dict[str, Specification] = {
 }
 """Sequential specifications by the name that `--model` takes."""
 
-CHECKERS: dict[str, Workload] = {
-    "total-queue": TotalQueue(),
-    "set-final": SetFinal(),
-    "set-full": SetFull(),
-    "unique-ids": UniqueIds(),
-    "counter-bounds": CounterBounds(),
-    "bank": Bank(),
-    "long-fork": LongFork(),
-    "monotonic": Monotonic(),
-    "causal-reverse": CausalReverse(),
-    "kafka": KafkaLog(),
-    "lease": Lease(),
-    "stats": Stats(),
-    "unhandled-errors": UnhandledErrors(),
-}
-"""Checkers of workloads, which are no sequential specifications, by the name that `--model` takes."""
-
 ISOLATION = "strict-serializable"
 """The level of isolation that transactions are held to if nobody names one."""
+
+
+CONSISTENCY: dict[str, str] = {
+    "linearizable": "One order of all operations, which goes with real time.  The default.",
+    "sequential": "One order of all operations, which respects each process and not real time.",
+    "regular": "A read returns the value last written, or one that is being written.",
+    "strong-regular": "The same, with one order of writes for all reads.",
+    "safe": "A read returns the value last written, or anything while somebody writes.",
+    "k-atomic": "A read returns one of the last K values: k-atomic=2.",
+    "staleness": "A read is at most so many seconds behind: staleness=0.5.",
+    **{name: f"A guarantee to each session, {name.replace('-', ' ')}." for name in GUARANTEES if name != "causal"},
+    "causal": "All four guarantees to sessions together.",
+}
+"""What `--consistency` takes, with what it is in one sentence."""
 
 
 class UnknownModelError(ValueError):
@@ -95,15 +87,7 @@ def models() -> dict[str, str]:
     """Everything that `--model` takes, with what it is in one sentence, and the functions that it understands."""
     described = {name: (type(model).__doc__ or "").strip().splitlines()[0] for name, model in MODELS.items()}
     described = {name: f"{text} [{', '.join(functions_of(MODELS[name]))}]" for name, text in described.items()}
-    described |= {name: f"{text} [txn]" for name, text in WORKLOADS.items()}
-    return {**described, **{name: _described(checker) for name, checker in CHECKERS.items()}}
-
-
-def _described(checker: Workload) -> str:
-    text = (type(checker).__doc__ or "").strip().splitlines()[0]
-    of = ", ".join(sorted(checker.functions)) if checker.functions is not None else "any function"
-    options = ", ".join(_options(checker))
-    return f"{text} [{of}]{f' [options: {options}]' if options else ''}"
+    return {**described, **{name: f"{text} [txn]" for name, text in WORKLOADS.items()}}
 
 
 def functions_of(specification: Specification) -> tuple[str, ...]:
@@ -116,136 +100,126 @@ def functions_of(specification: Specification) -> tuple[str, ...]:
 
 
 def check_file(
-    path: str | Path,
-    model_name: str,
-    timeout: float | None = 60.0,
-    *,
-    isolation: str | None = None,
-    options: Mapping[str, str] | None = None,
+    path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None, consistency: str | None = None
 ) -> Verdict:
-    """Decide whether the history in a file is right for a model, in at most about `timeout` seconds (None: no limit).
+    """Decide whether the history in a file is linearizable for a model, in at most about `timeout` seconds (None: no limit).
 
-    For a sequential specification that means linearizable.  A history of many registers, whose values are pairs of key and value, is
-    judged key by key; the verdict's name says so.  A `set` whose only question is a read of all elements is a `grow-set`.  Where
-    operations of a lock name no client, their process is it.  Transactions (`list-append`, `rw-register`) are held to a level of
-    isolation instead, by default `ISOLATION`, and workloads (`CHECKERS`) to what they promise; both take time in proportion to
-    their number, so the limit does not count.
+    `consistency` asks for something weaker than that, one of `CONSISTENCY`; sessions may have guarantees about transactions too.
 
-    Several models, with commas between, each have a verdict, and the worst status is that of all.  A workload looks at its own
-    functions only, and so does each of several models.  `options` are parameters of workloads by name, as words: `{"total": "100"}`.
+    A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set`
+    whose only question is a read of all elements is a `grow-set`.  Where operations of a lock name no client, their process is it.
+    Transactions (`list-append`, `rw-register`) are held to a level of isolation instead, by default `ISOLATION`; that
+    takes time in proportion to their number, so the limit does not count.
 
     Raises:
-        UnknownModelError: there is no such model, level or option, or a level was given and none is of transactions.
-        ReadError: the file cannot be read as a history, or it has no operations that the model knows, or others.
+        UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given.
+        ReadError: the file cannot be read as a history, or it has operations that the model does not know.
     """
-    names = [name.strip() for name in model_name.split(",")]
-    for name in names:
-        if name not in models():
-            raise UnknownModelError(f"there is no model {name!r}: choose one of {', '.join(models())}")
+    return examine_file(path, model_name, timeout, isolation=isolation, consistency=consistency).verdict
+
+
+class Examined(NamedTuple):
+    """A verdict, and what it was reached on: what was read, and the specification with the operations as it takes them.
+
+    Transactions have a `workload` instead of a specification.
+    """
+
+    verdict: Verdict
+    history: History
+    operations: Sequence[Operation]
+    specification: Specification | None = None
+    workload: str = ""
+
+
+def examine_file(
+    path: str | Path, model_name: str, timeout: float | None = 60.0, *, isolation: str | None = None, consistency: str | None = None
+) -> Examined:
+    """The same as `check_file`, with what a picture needs."""
+    if model_name not in models():
+        raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(models())}")
     if isolation is not None and isolation not in LEVELS:
         raise UnknownModelError(f"there is no level of isolation {isolation!r}: choose one of {', '.join(LEVELS)}")
-    if isolation is not None and not any(name in WORKLOADS for name in names):
+    if isolation is not None and model_name not in WORKLOADS:
         what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
-        raise UnknownModelError(f"{what}, and {' and '.join(names)} is none of them")
-    checkers = _configured([name for name in names if name in CHECKERS], options or {})
-    operations = read_history(path).operations
+        raise UnknownModelError(f"{what}, and {model_name} is none of them")
+    if consistency is not None:
+        _check_consistency(consistency, model_name, isolation)
+    history = read_history(path)
+    operations: Sequence[Operation] = history.operations
     try:
-        verdicts = []
-        for name in dict.fromkeys(names):
-            known = _functions_known(name)
-            judged = operations if known is None else [one for one in operations if one.function in known]
-            if operations and not judged:
-                raise ReadError(f"{_without(known or (), operations)}: is it a history of another model than {name}?", str(path))
-            if name in CHECKERS:
-                verdicts.append(checkers[name].judge(judged))
-                continue
-            # Alone, a model that does not know an operation is probably the wrong one.
-            given = operations if len(names) == 1 else judged
-            if name in WORKLOADS:
-                verdicts.append(Isolation(isolation or ISOLATION, name).judge(given))
-            else:
-                verdicts.append(_linearizable(MODELS[name], given, timeout))
-        return verdicts[0] if len(verdicts) == 1 else composed(verdicts)
+        if consistency is not None and consistency != "linearizable":
+            return _weaker(consistency, model_name, history, timeout)
+        if model_name in WORKLOADS:
+            verdict = Isolation(isolation or ISOLATION, model_name).judge(operations)
+            return Examined(verdict, history, operations, workload=model_name)
+        specification, operations = _as_meant(MODELS[model_name], operations)
+        return Examined(_linearizable(specification, operations, timeout), history, operations, specification)
     except UnknownFunctionError as error:
         raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
     except SpecificationError as error:
         raise ReadError(str(error), str(path)) from None
 
 
-def _functions_known(name: str) -> Sequence[str] | None:
-    """The functions that a model understands; None if all."""
-    if name in CHECKERS:
-        functions = CHECKERS[name].functions
-        return None if functions is None else sorted(functions)
-    if name in WORKLOADS:
-        return ("txn",)
-    # A `set` may be read as a whole, see `_as_meant`.
-    return (*functions_of(MODELS[name]), *(("read",) if name == "set" else ()))
-
-
-def _without(known: Iterable[str], operations: Iterable[Operation]) -> str:
-    there = dict.fromkeys(operation.function for operation in operations)
-    return f"there is no operation {' or '.join(known)} here, only {', '.join([*there][:8])}"
-
-
-def _options(checker: Workload) -> list[str]:
-    """The parameters of a checker that a word on the command line can set."""
-    return [one.name.replace("_", "-") for one in fields(checker) if "frozenset[Value]" not in str(one.type)]
-
-
-def _configured(names: Sequence[str], options: Mapping[str, str]) -> dict[str, Workload]:
-    """The checkers of these names, each with the options that are its own.
+def _check_consistency(consistency: str, model_name: str, isolation: str | None) -> None:
+    """Refuses a consistency that there is not, or that makes no sense for this model.
 
     Raises:
-        UnknownModelError: an option is none of theirs, or its value is of the wrong kind.
+        UnknownModelError: says which ones there are.
     """
-    checkers = {name: CHECKERS[name] for name in names}
-    for option, text in options.items():
-        owners = [name for name in names if option.replace("_", "-") in _options(checkers[name])]
-        if not owners:
-            have = [f"{name} has {', '.join(_options(checkers[name])) or 'none'}" for name in names]
-            raise UnknownModelError(f"there is no option {option!r}: {'; '.join(have) or 'options are for workloads'}")
-        for name in owners:
-            try:
-                checkers[name] = _with(checkers[name], option.replace("-", "_"), text)
-            except ValueError as error:
-                raise UnknownModelError(f"{name} cannot have the option {option}={text}: {error}") from None
-    return checkers
+    kind, given, value = consistency.partition("=")
+    if kind not in CONSISTENCY:
+        raise UnknownModelError(f"there is no consistency {consistency!r}: choose one of {', '.join(CONSISTENCY)}")
+    if isolation is not None:
+        raise UnknownModelError("transactions are held to a level of isolation or sessions to a guarantee: give one of the two")
+    if model_name in WORKLOADS and kind not in GUARANTEES:
+        what = f"of transactions sessions may have guarantees ({', '.join(GUARANTEES)}), and for all else there are levels of isolation"
+        raise UnknownModelError(f"{what}: {kind} is neither")
+    if kind == "k-atomic" and not (value.isascii() and value.isdigit() and int(value[:9]) > 0):
+        raise UnknownModelError(f"how many versions? k-atomic=2, say, and not {consistency!r}")
+    if kind == "staleness" and not _is_time(value):
+        raise UnknownModelError(f"how many seconds? staleness=0.5, say, and not {consistency!r}")
+    if given and kind not in ("k-atomic", "staleness"):
+        raise UnknownModelError(f"{kind} takes no number")
 
 
-def _with(checker: Workload, option: str, text: str) -> Workload:
-    """The checker with an option set, from a word.
-
-    Raises:
-        ValueError: the word is no such value.
-    """
-    kind = next(str(one.type) for one in fields(checker) if one.name == option)
-    value: object = text
-    if kind.startswith("bool"):
-        if text not in ("true", "false"):
-            raise ValueError("it is true or false")
-        value = text == "true"
-    elif kind.startswith("int"):
-        value = _number(int, text, "a whole number")
-    elif kind.startswith("float"):
-        value = _number(float, text, "a number")
-    elif kind.startswith("frozenset"):
-        value = frozenset(text.split(","))
-    return replace(checker, **{option: value})
-
-
-def _number(kind: Callable[[str], float], text: str, what: str) -> float:
+def _is_time(text: str) -> bool:
     try:
-        return kind(text)
+        return 0 <= float(text) < float("inf")
     except ValueError:
-        raise ValueError(f"it is {what}") from None
+        return False
+
+
+def _weaker(consistency: str, model_name: str, history: History, timeout: float | None) -> Examined:
+    """The verdict of one of the weaker models, and what it was reached on."""
+    kind, _, value = consistency.partition("=")
+    if model_name in WORKLOADS:
+        verdict = SessionGuarantee(kind, workload=model_name).judge(history.operations)
+        return Examined(verdict, history, history.operations, workload=model_name)
+    specification, operations = _as_meant(MODELS[model_name], history.operations)
+    verdict = _judged(kind, value, specification, operations, timeout)
+    return Examined(verdict, history, operations, specification)
+
+
+def _judged(kind: str, value: str, specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
+    expired = _deadline(timeout)
+    if kind == "sequential":
+        return SequentiallyConsistent(specification, budget=None).judge(operations, expired)
+    if kind == "k-atomic":
+        return KAtomic(specification, int(value), budget=None).judge(operations, expired)
+    if kind == "staleness":
+        return BoundedStaleness(specification, float(value), budget=None).judge(operations, expired)
+    if kind in GUARANTEES:
+        return SessionGuarantee(kind, specification).judge(operations)
+    return Safe(specification).judge(operations) if kind == "safe" else Regular(specification, kind == "strong-regular").judge(operations)
+
+
+def _deadline(timeout: float | None) -> Callable[[], bool] | None:
+    ends = None if timeout is None else time.monotonic() + timeout
+    return None if ends is None else lambda: time.monotonic() > ends
 
 
 def _linearizable(specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
-    specification, operations = _as_meant(specification, operations)
-    ends = None if timeout is None else time.monotonic() + timeout
-    expired = None if ends is None else lambda: time.monotonic() > ends
-    return Linearizable(specification, budget=None).judge(operations, expired)
+    return Linearizable(specification, budget=None).judge(operations, _deadline(timeout))
 
 
 def _as_meant(specification: Specification, operations: Sequence[Operation]) -> tuple[Specification, Sequence[Operation]]:

@@ -114,6 +114,12 @@ def _check(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of a workload, for example total=100 of bank")
     command.add_argument("--isolation", metavar="LEVEL", help="of transactions, for example serializable (default strict-serializable)")
+    command.add_argument(
+        "--consistency",
+        metavar="NAME",
+        help="instead of linearizable: sequential, regular, strong-regular, safe, k-atomic=K, staleness=SECONDS, causal, "
+        "or a guarantee to sessions (read-your-writes, monotonic-reads, monotonic-writes, writes-follow-reads)",
+    )
     command.add_argument("--list", action="store_true", help="list the models")
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")
     command.add_argument("--gaps", action="store_true", help=_GAPS)

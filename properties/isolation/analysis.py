@@ -2,7 +2,7 @@
 
 The steps: read the operations and infer the order of versions (`lists.py`, `registers.py`), which finds what is wrong with single
 reads; build the graph of dependencies and ask whether it has any cycle (`dependencies.py`), which most histories have not; if it
-has, tell the kinds apart (`cycles.py`) and put each into words.
+has, tell the kinds apart (`cycles.py`) and put each into words.  Where that does not settle the weak levels, decide them (`weak.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .levels import ruled_out, strongest
 from .lists import Lists
 from .registers import Registers
 from .transactions import AmbiguityError, Transactions, told_of
+from .weak import WEAK, weak_anomaly
 
 __all__ = ["WORKLOADS", "Analysis", "analyse"]
 
@@ -50,11 +51,16 @@ class Analysis:
 
 
 def analyse(
-    operations: Iterable[Operation], workload: str = "list-append", *, sequential_keys: bool = False, linearizable_keys: bool = False
+    operations: Iterable[Operation],
+    workload: str = "list-append",
+    *,
+    sequential_keys: bool = False,
+    linearizable_keys: bool = False,
+    weak: bool = True,
 ) -> Analysis:
-    """Find every kind of anomaly in these operations, all of which must be transactions.
+    """Find every kind of anomaly in these operations, all of which must be transactions; those of `weak.py` only if `weak`.
 
-    The last two arguments are assumptions about each key of `rw-register`; see `registers.py`.
+    `sequential_keys` and `linearizable_keys` are assumptions about each key of `rw-register`; see `registers.py`.
 
     Raises:
         SpecificationError: an operation is no transaction of this workload, or there is no such workload.
@@ -70,10 +76,17 @@ def analyse(
         history = make[workload]()
     except AmbiguityError as error:
         return Analysis(len(operations), ambiguous=str(error))
-    if not history.dependencies.consistent():
+    consistent = history.dependencies.consistent()
+    if not consistent:
         for kind, cycle in cycles(history.dependencies, (operation.process for operation in history.operations)):
             if history.findings.wants(kind):
                 history.findings.keep(_told(history, kind, cycle))
+    # Of lists the order of versions is known, so that one without cycles is the serial order that every level asks for.
+    out = frozenset(ruled_out(history.findings.counts))
+    if weak and (not consistent or workload != "list-append") and not out.issuperset(WEAK.values()):
+        anomaly = weak_anomaly(history)
+        if anomaly is not None and WEAK[anomaly.kind] not in out and history.findings.wants(anomaly.kind):
+            history.findings.keep(anomaly)
     counts = history.findings.counts
     anomalies = history.findings.anomalies()
     kinds = dict.fromkeys(anomaly.kind for anomaly in anomalies)

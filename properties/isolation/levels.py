@@ -20,11 +20,17 @@ all of G2.  The rest, with its reasons:
   of one.  All three are filed under G1, as Kingsbury & Alvaro do (2020, "Elle").  An element that occurs twice, a value that nobody wrote
   and versions that go in a circle fit no history in Adya's sense, so they rule out everything.
 
+- Parallel snapshot isolation forbids cycles with fewer than two read-write edges, the order of sessions among the others (Cerone &
+  Gotsman 2016): G-single-process.
+- Monotonic atomic view, read atomicity and causal consistency are no matter of such cycles; `weak.py` says what they are.  The latter
+  two have the order of sessions in them, so plain serializability, which may put a session's transactions in any order, implies neither.
+
 `-process` adds the order of operations within each process to the dependencies, `-realtime` the order of real time.  A read-write
 cycle here is always one of single items: these workloads have no predicates, so what distinguishes G2 from G2-item cannot occur.
 For the same reason G-single, defined with predicates in mind, counts as G2-item too.
 
-Monotonic views, read atomicity and causal consistency are not listed, since their own phenomena are not searched for.
+Other levels that have names are not listed, since their own phenomena are not searched for: update serializability and forward consistent
+view (Adya), monotonic snapshot reads, prefix consistency.
 """
 
 from __future__ import annotations
@@ -38,14 +44,19 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     "strong-session-serializable": ("serializable", "strong-session-snapshot-isolation"),
     "strong-snapshot-isolation": ("strong-session-snapshot-isolation", "strong-read-committed"),
     "serializable": ("repeatable-read", "snapshot-isolation"),
-    "strong-session-snapshot-isolation": ("snapshot-isolation", "strong-session-read-committed"),
+    "strong-session-snapshot-isolation": ("snapshot-isolation", "parallel-snapshot-isolation"),
     "strong-read-committed": ("strong-session-read-committed", "strong-read-uncommitted"),
+    "parallel-snapshot-isolation": ("consistent-view", "causal-consistency"),
+    "causal-consistency": ("read-atomic",),
+    "read-atomic": ("strong-session-monotonic-atomic-view",),
+    "strong-session-monotonic-atomic-view": ("monotonic-atomic-view", "strong-session-read-committed"),
     "snapshot-isolation": ("consistent-view",),
-    "repeatable-read": ("cursor-stability",),
-    "consistent-view": ("cursor-stability",),
+    "repeatable-read": ("cursor-stability", "monotonic-atomic-view"),
+    "consistent-view": ("cursor-stability", "monotonic-atomic-view"),
     "cursor-stability": ("read-committed",),
     "strong-session-read-committed": ("read-committed", "strong-session-read-uncommitted"),
     "strong-read-uncommitted": ("strong-session-read-uncommitted",),
+    "monotonic-atomic-view": ("read-committed",),
     "read-committed": ("read-uncommitted",),
     "strong-session-read-uncommitted": ("read-uncommitted",),
     "read-uncommitted": (),
@@ -59,6 +70,11 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
     "consistent-view": ("G-single",),
     "repeatable-read": ("internal", "G2-item"),
     "snapshot-isolation": ("internal", "G-nonadjacent"),
+    "monotonic-atomic-view": ("OTV",),
+    "strong-session-monotonic-atomic-view": ("OTV-process",),
+    "read-atomic": ("internal", "fractured-read"),
+    "causal-consistency": ("causality-violation",),
+    "parallel-snapshot-isolation": ("internal", "G-single-process"),
     "strong-session-read-uncommitted": ("G0-process",),
     "strong-session-read-committed": ("G1c-process",),
     "strong-session-snapshot-isolation": ("G-nonadjacent-process",),
@@ -91,11 +107,22 @@ ANOMALIES: tuple[str, ...] = (
     "G-nonadjacent",
     "G2-item",
     *(f"{cycle}{suffix}" for suffix in SUFFIXES[1:] for cycle in CYCLES),
+    "OTV",
+    "OTV-process",
+    "fractured-read",
+    "causality-violation",
 )
-"""Every kind of anomaly, the gravest first."""
+"""Every kind of anomaly, the gravest first, but for the last four: they are told where no cycle says more."""
 
 FOLLOWS: Mapping[str, tuple[str, ...]] = {"G0": ("G1c",), "G-single": ("G-nonadjacent",), "G-nonadjacent": ("G2-item",)}
 """A cycle of the first kind is one of the others as well."""
+
+WEAKER: Mapping[str, tuple[str, ...]] = {
+    "OTV": ("OTV-process",),
+    "OTV-process": ("fractured-read",),
+    "fractured-read": ("causality-violation",),
+}
+"""The same of the anomalies of `weak.py`: each level there sees all that the one before it does."""
 
 
 def _directly_implied(anomaly: str) -> list[str]:
@@ -104,7 +131,7 @@ def _directly_implied(anomaly: str) -> list[str]:
             cycle = anomaly.removesuffix(suffix)
             weaker = [f"{cycle}{SUFFIXES[place + 1]}"] if place + 1 < len(SUFFIXES) else []
             return weaker + [f"{other}{suffix}" for other in FOLLOWS.get(cycle, ())]
-    return []
+    return [*WEAKER.get(anomaly, ())]
 
 
 def implied(anomalies: Iterable[str]) -> frozenset[str]:

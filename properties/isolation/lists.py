@@ -26,6 +26,7 @@ from typing import Any
 
 from ..history import Operation, Outcome, Value, render
 from ..specification import SpecificationError
+from .arbitration import BEGINNING
 from .dependencies import RW, SHIFT, WR, WW
 from .transactions import READ, Transactions, shown
 
@@ -308,6 +309,33 @@ class Lists(Transactions):
             for number in unread:
                 self.dependencies.add(writer, number, WW)
         self.dependencies.add_anti_dependencies(key, last, unread)
+
+    # -- who saw whom -----------------------------------------------------------------------------------
+
+    def observed(self, number: int) -> list[tuple[Value, int]]:
+        """What a transaction read of others: of each list, who appended its last element."""
+        own: dict[Value, List] = {}
+        known: dict[Value, List] = {}
+        found: list[tuple[Value, int]] = []
+        told: Any = self.operations[number].result
+        for function, key, value in told or ():
+            mine = own.get(key, ())
+            if function == APPEND:
+                own[key] = (*mine, value)
+                if key in known:
+                    known[key] += (value,)
+                continue
+            read: List = value or ()
+            if known.get(key) == read:
+                continue
+            outer = read[: len(read) - len(mine)] if key not in known and read[len(read) - len(mine) :] == mine else read
+            known[key] = read
+            # A list that has one's own appends in another place is `internal`, and says nothing of others.
+            if outer is not read or not any(item in read for item in mine):
+                writer = self.logs[key].appenders.get(outer[-1]) if outer else BEGINNING
+                if writer is not None and writer != number and writer not in self.aborted:
+                    found.append((key, writer))
+        return found
 
     # -- words ------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..collecting import Collecting
@@ -11,9 +11,13 @@ from ..specification import SpecificationError
 from ..verdict import Evidence, Monitor, Status, Verdict
 from .analysis import WORKLOADS, Analysis, analyse
 from .anomalies import Anomaly
-from .levels import LEVELS, ruled_out
+from .levels import LEVELS, ruled_out, strongest
 
 __all__ = ["Isolation"]
+
+LATE = {"strict-serializable": "G2-item-realtime", "strong-snapshot-isolation": "G-nonadjacent-realtime"}
+"""The levels that promise that each key goes with real time, and the anomaly that rules each out, and nothing weaker."""
+
 
 @dataclass(frozen=True)
 class Isolation:
@@ -22,10 +26,12 @@ class Isolation:
     Formula: nothing that the level forbids can be inferred from what the transactions read (see `levels.py` for what each forbids,
     `transactions.py` for what a transaction looks like).  What cannot be seen in the reads is not held against the database.  If a
     value was written twice to one key, reads do not say which write they saw, and the verdict is `unknown`.  Cost: linear for
-    histories without cycles; see `cycles.py` for the others.  Sources: Adya 1999; Kingsbury & Alvaro 2020.
+    lists without cycles, transactions times sessions for registers (`weak.py`); see `cycles.py` for the others.  Sources: Adya 1999;
+    Kingsbury & Alvaro 2020; for the weak levels see `weak.py`.
 
     `functions` restricts the property to some of the operations; None takes them all, and refuses those that are no transactions.
-    `sequential_keys` and `linearizable_keys` are assumptions about registers (see `registers.py`).
+    `sequential_keys` and `linearizable_keys` are assumptions about registers (see `registers.py`).  Strict serializability and strong
+    snapshot isolation imply the latter, so registers that are held to them are judged with it too.
 
     The evidence's kind is the gravest anomaly that rules the level out, such as `G-single-realtime`; its lines give the
     transactions, why each must come before the next, and which levels are ruled out and which still stand.
@@ -65,18 +71,37 @@ class Isolation:
         Raises:
             SpecificationError: one of them is no transaction of this workload.
         """
-        chosen = (one for one in operations if self.functions is None or one.function in self.functions)
+        chosen = [one for one in operations if self.functions is None or one.function in self.functions]
         assumed = {"sequential_keys": self.sequential_keys, "linearizable_keys": self.linearizable_keys}
         analysis = analyse(chosen, self.workload, **assumed)
         if analysis.ambiguous:
             return Verdict(self.name, Status.UNKNOWN, analysis.ambiguous)
         if self.level in analysis.ruled_out:
             return self._invalid(analysis)
+        late = self._late(chosen, analysis)
+        if late is not None:
+            return late
         if not analysis.transactions:
             return Verdict(self.name, Status.VALID, "there are no transactions to judge")
         found = ", ".join(kind for kind, _count in analysis.counts)
         others = f"; but for {found}, which this level allows" if found else ""
         return Verdict(self.name, Status.VALID, f"nothing that {self.level} forbids was read{others}")
+
+    def _late(self, operations: Sequence[Operation], analysis: Analysis) -> Verdict | None:
+        """What two levels forbid of registers, since under them every key goes with real time, so that more versions have an order."""
+        if self.level not in LATE or self.workload != "rw-register" or self.linearizable_keys:
+            return None
+        found = analyse(operations, self.workload, sequential_keys=self.sequential_keys, linearizable_keys=True, weak=False)
+        known = {kind for kind, _count in analysis.counts}
+        fresh = [anomaly for anomaly in found.anomalies if anomaly.kind not in known]
+        decisive = next((anomaly for anomaly in fresh if self.level in ruled_out([anomaly.kind])), None)
+        if decisive is None:
+            return None
+        out = next(kind for level, kind in reversed(LATE.items()) if any(level in ruled_out([one.kind]) for one in fresh))
+        lines = [*decisive.lines, "It takes for granted that each key goes with real time, which this level promises."]
+        lines.append(f"Still standing: {', '.join(strongest([*known, out])) or 'nothing'}.")
+        reason = f"{decisive.kind}, if each key goes with real time, as {self.level} promises: {_summary(decisive)}"
+        return Verdict(self.name, Status.INVALID, reason, Evidence(decisive.kind, tuple(lines), decisive.operations))
 
     def _invalid(self, analysis: Analysis) -> Verdict:
         against = {kind for kind, _count in analysis.counts if self.level in ruled_out([kind])}

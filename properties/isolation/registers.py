@@ -23,10 +23,12 @@ Source: Kingsbury & Alvaro 2020, section 5 (the same rules are Elle's).  Cost: l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from typing import Any
 
 from ..history import Operation, Outcome, Value, render
 from ..specification import SpecificationError
+from .arbitration import BEGINNING
 from .components import strong_components
 from .dependencies import NEVER, RW, WR, WW
 from .transactions import READ, AmbiguityError, Transactions
@@ -228,15 +230,16 @@ class Registers(Transactions):
         frontier: list[tuple[int, int, Value]] = []
         waiting: list[tuple[int, int, Value]] = []
         invoked, completed = self.dependencies.invoked, self.dependencies.completed
+        newest = 0  # the latest invocation among what completed
         for number, begins, ends in self._spans(log):
-            ready = sorted(entry for entry in waiting if entry[0] < invoked[number])
-            waiting = [entry for entry in waiting if entry[0] > invoked[number]]
-            frontier += ready
-            newest = max((invoked[entry[1]] for entry in frontier), default=0)
-            frontier = [entry for entry in frontier if entry[0] > newest]
+            if waiting and waiting[0][0] < invoked[number]:
+                while waiting and waiting[0][0] < invoked[number]:
+                    frontier.append(heappop(waiting))
+                    newest = max(newest, invoked[frontier[-1][1]])
+                frontier = [entry for entry in frontier if entry[0] > newest]
             log.after += [(value, begins) for _when, _number, value in frontier if value != begins]
             if completed[number] != NEVER:
-                waiting.append((completed[number], number, ends))
+                heappush(waiting, (completed[number], number, ends))
 
     def _discard_circles(self, key: Value, log: Log) -> None:
         """Forget what the assumptions say of a key that they make go in a circle."""
@@ -278,6 +281,22 @@ class Registers(Transactions):
                 self.dependencies.add(writer, reader, WR)
         for value, numbers in readers.items():
             self.dependencies.add_anti_dependencies(key, numbers, (committed[version] for version in following.get(value, ())))
+
+    # -- who saw whom -----------------------------------------------------------------------------------
+
+    def observed(self, number: int) -> list[tuple[Value, int]]:
+        """What a transaction read of others, and who wrote it; what it had written itself before is no news."""
+        own: dict[Value, set[Value]] = {}
+        found: list[tuple[Value, int]] = []
+        told: Any = self.operations[number].result
+        for function, key, value in told or ():
+            if function == WRITE:
+                own.setdefault(key, set()).add(value)
+            elif value not in own.get(key, ()):
+                writer = BEGINNING if value is None else self.logs[key].writers.get(value)
+                if writer is not None and writer != number and writer not in self.aborted:
+                    found.append((key, writer))
+        return found
 
     # -- words ------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from ..history import HistoryError, Operation, Outcome, Value, render
 from ..specification import SpecificationError, UnknownFunctionError
@@ -70,6 +71,18 @@ class Transactions(ABC):
     @abstractmethod
     def why(self, source: int, target: int, kind: int) -> str:
         """Why there is an edge between two transactions, in words."""
+
+    @abstractmethod
+    def observed(self, number: int) -> list[tuple[Value, int]]:
+        """What a transaction that ended ok read of others, in its order: keys, and who wrote what was there (or `BEGINNING`).
+
+        Reads of what nobody wrote, or of what was aborted, say nothing of any order, so they are left out.
+        """
+
+    def written(self, number: int) -> dict[Value, None]:
+        """The keys that a transaction wrote."""
+        asked: Any = self.operations[number].argument
+        return {part[1]: None for part in asked if part[0] == self.write}
 
     def committed(self, number: int) -> bool:
         """True if the transaction is known to have committed."""

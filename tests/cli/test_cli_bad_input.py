@@ -25,6 +25,10 @@ GOOD = Schedule(
 )
 
 
+REGISTERS = ("check", "replicated_register.py", "--model", "register", "--consistency")
+LISTS = ("check", "replicated_register.py", "--model", "list-append", "--consistency")
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_written(folder: Path) -> Iterator[None]:
     """Whatever is complained of, no file appears beside those that a test has made."""
@@ -165,6 +169,13 @@ def test_a_history_that_cannot_have_happened_is_refused(killpoint: Killpoint, li
         (("check", "replicated_register.py", "--model", "abacus"), "there is no model 'abacus': choose one of "),
         (("check", "x", "--timeout", "soon"), "soon is no positive number of seconds"),
         (("check", "x", "--timeout", "0"), "0 is no positive number of seconds"),
+        ((*REGISTERS, "eventual"), "there is no consistency 'eventual': choose one of linearizable, sequential, "),
+        ((*REGISTERS, "k-atomic"), "how many versions? k-atomic=2, say, and not 'k-atomic'"),
+        ((*REGISTERS, "k-atomic=0"), "how many versions? k-atomic=2, say, and not 'k-atomic=0'"),
+        ((*REGISTERS, "staleness=soon"), "how many seconds? staleness=0.5, say, and not 'staleness=soon'"),
+        ((*REGISTERS, "safe=1"), "safe takes no number"),
+        ((*LISTS, "causal", "--isolation", "serializable"), "give one of the two"),
+        ((*LISTS, "regular"), "for all else there are levels of isolation: regular is neither"),
     ],
 )
 def test_usage_that_makes_no_sense_is_refused(killpoint: Killpoint, arguments: tuple[str, ...], expected: str) -> None:

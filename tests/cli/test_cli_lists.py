@@ -135,6 +135,50 @@ def test_several_models_and_their_parameters(killpoint: Killpoint) -> None:
     assert (ended.code, "there is no operation assign or poll or send or subscribe or txn here, only read" in ended.err) == (3, True)
 
 
+FLAGS = """\
+{:process 0, :type :invoke, :f :write, :value [:x 1], :time 1000000000}
+{:process 0, :type :ok, :f :write, :value [:x 1], :time 1100000000}
+{:process 1, :type :invoke, :f :write, :value [:y 1], :time 1200000000}
+{:process 1, :type :ok, :f :write, :value [:y 1], :time 1300000000}
+{:process 0, :type :invoke, :f :read, :value [:y nil], :time 1400000000}
+{:process 0, :type :ok, :f :read, :value [:y nil], :time 1500000000}
+{:process 1, :type :invoke, :f :read, :value [:x nil], :time 1600000000}
+{:process 1, :type :ok, :f :read, :value [:x nil], :time 1700000000}
+"""
+
+
+@pytest.mark.parametrize(
+    ("consistency", "code", "name"),
+    [
+        ("linearizable", 1, "Linearizable(Register by key)"),
+        ("sequential", 1, "SequentiallyConsistent(Register by key)"),
+        ("regular", 1, "Regular(Register by key)"),
+        ("strong-regular", 1, "StronglyRegular(Register by key)"),
+        ("safe", 1, "Safe(Register by key)"),
+        ("k-atomic=1", 1, "KAtomic(Register by key, 1 version)"),
+        ("k-atomic=2", 0, "KAtomic(Register by key, 2 versions)"),
+        ("staleness=0.1", 1, "BoundedStaleness(Register by key, 0.1 s)"),
+        ("staleness=0.5", 0, "BoundedStaleness(Register by key, 0.5 s)"),
+        ("read-your-writes", 0, "SessionGuarantee(read-your-writes, Register by key)"),
+        ("causal", 0, "SessionGuarantee(causal, Register by key)"),
+    ],
+)
+def test_what_is_weaker_than_linearizable_may_be_asked_for(killpoint: Killpoint, consistency: str, code: int, name: str) -> None:
+    """Both raise their flags, and neither sees the other's: each read is of one version back, and 0.1 s or 0.5 s old."""
+    Path("h.edn").write_text(FLAGS)
+    ended = killpoint("check", "h.edn", "--model", "register", "--consistency", consistency)
+    assert (ended.code, ended.out.split(" holds")[0].split(" fails")[0]) == (code, name)
+    assert killpoint("check", "h.edn", "--model", "register", "--consistency", consistency, "--json").document["property"] == name
+
+
+def test_sessions_have_guarantees_about_transactions_too(killpoint: Killpoint) -> None:
+    Path("h.edn").write_text(WRITE_SKEW)
+    ended = killpoint("check", "h.edn", "--model", "list-append", "--consistency", "causal")
+    assert (ended.code, "SessionGuarantee(causal, list-append) holds" in ended.out) == (0, True)
+    ended = killpoint("check", "h.edn", "--model", "list-append", "--isolation", "causal-consistency")
+    assert (ended.code, "Isolation(causal-consistency, list-append) holds" in ended.out) == (0, True)
+
+
 def test_models_are_listed(killpoint: Killpoint) -> None:
     ended = killpoint("check", "--list")
     assert ended.code == 0

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from isolation_oracle import DATABASES, LEVELS, levels, random_history
 
 from killpoint.properties.history import Operation, Outcome
-from killpoint.properties.isolation import analyse
+from killpoint.properties.isolation import Isolation, analyse
+from killpoint.properties.verdict import Status
 
 EXAMPLES = settings(max_examples=2000, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
@@ -88,6 +89,9 @@ def test_registers_are_never_accused_wrongly(kind: str) -> None:
             assert not (possible[level] and level in analysis.ruled_out), f"{level} {analysis.anomalies}\n{told(history)}"
             tally[f"possible {possible[level]}"] += 1
             tally["found"] += level in analysis.ruled_out
+        for level in ("strict-serializable", "strong-snapshot-isolation"):
+            if possible[level]:
+                assert Isolation(level, "rw-register").judge(history).status is Status.VALID, told(history)
         if possible["strict-serializable"]:
             assert not linearizable.anomalies, f"{linearizable.anomalies}\n{told(history)}"
         if possible["strong-session-serializable"]:

@@ -98,6 +98,10 @@ SPARED = {
 """A strong level that each leaves standing.  Of single items G-nonadjacent is G2-item as well, so repeatable read falls too."""
 
 
+WEAK = {"G-single": {"OTV"}, "G-single-process": {"fractured-read"}}
+"""What some of these cycles show of weak levels as well: who read half of a transaction, and who missed his own session's past."""
+
+
 def planted(kind: str, workload: str = "list-append") -> Plant:
     cycle = kind.removesuffix("-process").removesuffix("-realtime")
     return together(workload, *CYCLES[cycle]) if kind == cycle else broken(workload, kind.removeprefix(cycle), *CLOSED[cycle])
@@ -111,7 +115,7 @@ def kinds(analysis: Analysis) -> set[str]:
 def test_every_cycle_is_found_under_its_name(kind: str) -> None:
     history = planted(kind)
     analysis = analyse(history)
-    assert kinds(analysis) == {kind}
+    assert kinds(analysis) == {kind} | WEAK.get(kind, set())
     verdict = Isolation(RULED_OUT[kind]).judge(history)
     assert verdict.status is Status.INVALID
     assert verdict.evidence is not None
@@ -134,12 +138,12 @@ def test_every_cycle_leaves_what_allows_it(kind: str) -> None:
 def test_registers_show_the_same_cycles(kind: str) -> None:
     """All but G0, since reads of registers do not show the order of writes."""
     history = planted(kind, "rw-register")
-    assert kinds(analyse(history, "rw-register")) == {kind}
+    assert kinds(analyse(history, "rw-register")) == {kind} | WEAK.get(kind, set())
 
 
 def test_a_cycle_goes_round_and_is_as_short_as_can_be() -> None:
     for kind in RULED_OUT:
-        (anomaly,) = analyse(planted(kind)).anomalies
+        (anomaly,) = (one for one in analyse(planted(kind)).anomalies if one.kind == kind)
         assert [step.after for step in anomaly.steps] == [*(step.before for step in anomaly.steps[1:]), anomaly.steps[0].before]
         count = len(CYCLES[kind]) if kind in CYCLES else len(CLOSED[kind.rpartition("-")[0]])
         assert len(anomaly.steps) == count - ("G0" in kind)
@@ -195,7 +199,8 @@ def test_registers_show_the_other_anomalies(kind: str) -> None:
 
 
 def test_every_anomaly_is_planted_somewhere() -> None:
-    assert {*RULED_OUT, *OTHERS, "cyclic-versions"} == {*ANOMALIES}
+    """Those of weak levels in `test_isolation_weak.py`."""
+    assert {*RULED_OUT, *OTHERS, "cyclic-versions", "OTV", "OTV-process", "fractured-read", "causality-violation"} == {*ANOMALIES}
 
 
 def one_after_another(workload: str, *texts: str) -> Plant:
@@ -238,7 +243,7 @@ def test_ruling_out_goes_upwards_only() -> None:
     assert strongest([]) == ("strict-serializable",)
     assert strongest(["G2-item"]) == ("strong-snapshot-isolation",)
     assert strongest(["G0"]) == ()
-    assert strongest(["G-single", "G0-process"]) == ("cursor-stability",)
+    assert strongest(["G-single", "G0-process"]) == ("cursor-stability", "monotonic-atomic-view")
     assert implied(["G0"]) >= {"G0-process", "G0-realtime", "G1c", "G1c-realtime"}
     assert implied(["G-single-process"]) == {
         f"{cycle}{suffix}" for cycle in ("G-single", "G-nonadjacent", "G2-item") for suffix in ("-process", "-realtime")
@@ -274,7 +279,7 @@ def test_reads_of_ones_own_appends_order_nothing() -> None:
 def test_both_of_two_reads_that_differ_count(workload: str) -> None:
     analysis = analyse(together(workload, "rx rx1", "wx1"), workload)
     assert kinds(analysis) == {"internal", "G-single"}
-    assert analysis.standing == ("strong-read-committed", "cursor-stability")
+    assert analysis.standing == ("strong-read-committed", "strong-session-monotonic-atomic-view", "cursor-stability")
 
 
 @pytest.mark.parametrize("workload", ["list-append", "rw-register"])
@@ -294,8 +299,7 @@ def test_assumptions_that_do_not_hold_for_a_key_are_dropped_for_it() -> None:
 def test_a_cycle_through_many_readers_and_writers_is_told_without_what_stands_between() -> None:
     readers = ["rx ry1", *["rx"] * 9]
     writers = ["ax1 ay1", *[f"ax{number}" for number in range(2, 10)]]
-    (anomaly,) = analyse(together("list-append", *readers, *writers)).anomalies
-    assert anomaly.kind == "G-single"
+    (anomaly,) = (one for one in analyse(together("list-append", *readers, *writers)).anomalies if one.kind == "G-single")
     assert sorted((step.before, step.after, step.kind) for step in anomaly.steps) == [(0, 10, "rw"), (10, 0, "wr")]
     assert "T0 read 'x' as (), without 1, which T10 appended after that" in " ".join(anomaly.lines)
 
@@ -310,3 +314,48 @@ def test_the_evidence_is_of_what_the_level_forbids() -> None:
         evidence = Isolation(level).judge(history).evidence
         assert evidence is not None
         assert evidence.kind == kind
+
+
+# -- what other checkers were reported to miss --------------------------------------------------------
+
+
+def test_an_append_that_nobody_read_comes_after_all_that_were_read() -> None:
+    """An example of the paper on Elle, which Elle itself passed for a while."""
+    texts = ("ax1 ax3 ax4 ay2 ay3 ay4 ay5 az1 az2", "ay8 rx134", "az4 ry23458 rz124 rx134", "aw1 rx134 ry2345 az3")
+    history = one_after_another("list-append", *(f"p{number}:{text}" for number, text in enumerate(texts)))
+    assert "G2-item" in kinds(analyse(history))
+    assert Isolation("serializable").judge(history).status is Status.INVALID
+
+
+def test_a_cycle_of_reads_and_one_step_of_a_session_is_found() -> None:
+    """wr, process, wr: causality is older than snapshots."""
+    history = one_after_another("list-append", "a:rx1 ay1", "b:ry1", "b:ax1")
+    assert "G1c-process" in kinds(analyse(history))
+    assert Isolation("strong-session-snapshot-isolation").judge(history).status is Status.INVALID
+    assert Isolation("causal-consistency").judge(history).status is Status.INVALID
+
+
+def test_who_reads_what_he_will_only_write_later_is_found() -> None:
+    for workload, text in (("list-append", "rx1 ax1"), ("rw-register", "rx1 wx1")):
+        assert Isolation("read-committed", workload).judge(together(workload, text)).status is Status.INVALID
+
+
+def test_a_register_that_goes_back_in_real_time_is_not_strictly_serializable() -> None:
+    """Every transaction by another process, so that nothing but time orders the two writes."""
+    history = one_after_another("rw-register", "a:wx1", "b:wx2", "c:rx2", "d:rx1")
+    verdict = Isolation("strict-serializable", "rw-register").judge(history)
+    assert verdict.status is Status.INVALID
+    assert verdict.evidence is not None
+    assert verdict.evidence.lines[-1] == "Still standing: strong-session-serializable, strong-read-committed."
+    assert Isolation("strong-snapshot-isolation", "rw-register").judge(history).status is Status.INVALID
+    assert Isolation("strong-session-serializable", "rw-register").judge(history).status is Status.VALID
+    together = [transaction(one.id, one.result, (one.id, 100 + one.id), one.process) for one in history]
+    assert Isolation("strict-serializable", "rw-register").judge(together).status is Status.VALID
+
+
+def test_two_writers_who_each_read_the_other_are_not_always_right() -> None:
+    """Each saw the other's write after its own, so each came later than the other; without an order of versions nobody notices."""
+    history = one_after_another("rw-register", "a:rx", "b:rx", "a:wx1", "b:wx2", "a:rx2", "b:rx1")
+    for level in ("strict-serializable", "strong-session-snapshot-isolation", "causal-consistency", "read-atomic"):
+        assert Isolation(level, "rw-register").judge(history).status is Status.INVALID
+    assert Isolation("serializable", "rw-register").judge(history).status is Status.VALID
