@@ -21,8 +21,7 @@ from dataclasses import dataclass, replace
 from .collecting import Collecting
 from .explanation import explain
 from .history import Operation, Outcome, render
-from .independent import Independent
-from .monitors import Conflict, conflict, method
+from .monitors import Conflict, conflict, method, whole
 from .search import Deepest, Search, furthest
 from .specification import Specification, SpecificationError, call_of
 from .verdict import Evidence, Monitor, Status, Verdict
@@ -114,14 +113,14 @@ def analyse(
         SpecificationError: the specification does not know an operation.
     """
     counting = _counting(specification, operations)
-    # Independent objects are only told apart by their parts; of all others a monitor looks at the whole at once.
-    found = None if isinstance(specification, Independent) else conflict(specification, counting)
+    at_once = whole(specification)
+    found = conflict(specification, counting) if at_once else None
     if found is not None:
         return _decided(specification, counting, found)
     parts = _split(specification, counting)
     searches: list[tuple[Hashable, Search]] = []
     for part, members in parts.items():
-        found = conflict(specification, members) if len(parts) > 1 or isinstance(specification, Independent) else None
+        found = None if at_once and len(parts) == 1 else conflict(specification, members)
         if found is None:
             searches.append((part, Search(specification, members)))
         elif found.operations:

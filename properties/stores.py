@@ -34,7 +34,13 @@ class KeyValue(Specification):
         Raises:
             SpecificationError: the argument has no key.
         """
-        return self._key(call_of(operation))
+        if operation.function == "get":
+            return operation.argument
+        argument = operation.argument
+        if operation.function in ("append", "put") and isinstance(argument, tuple) and len(argument) == 2:
+            key: Value = argument[0]
+            return key
+        return self._key(call_of(operation))  # which says what is wrong
 
     def step(self, state: State, call: Call) -> State | Refusal:
         """What happens to the value of one key."""
