@@ -1,15 +1,16 @@
 """Checking a recorded history: what `killpoint check` does, without the terminal.
 
 The deadline is in wall-clock seconds, because that is what somebody who waits for an answer means; a verdict that it cut short is
-`unknown` and says that it depends on the machine.  Reading the file does not count.
+`unknown` and says that it depends on the machine, and how far it came.  See `limits` for how it is enforced.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .limits import Limits
+from .models import UnknownModelError, is_reference, own_model
 from .properties.containers import FifoQueue, PriorityQueue, Stack
 from .properties.counter import Counter
 from .properties.history import Operation
@@ -50,10 +51,6 @@ ISOLATION = "strict-serializable"
 """The level of isolation that transactions are held to if nobody names one."""
 
 
-class UnknownModelError(ValueError):
-    """There is no model, or no level of isolation, of this name; says which ones there are."""
-
-
 def models() -> dict[str, str]:
     """Everything that `--model` takes, with what it is in one sentence, and the functions that it understands."""
     described = {name: (type(model).__doc__ or "").strip().splitlines()[0] for name, model in MODELS.items()}
@@ -76,24 +73,27 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, 
     A history of many registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set`
     whose only question is a read of all elements is a `grow-set`.  Where operations of a lock name no client, their process is it.
     Transactions (`list-append`, `rw-register`) are held to a level of isolation instead, by default `ISOLATION`; that
-    takes time in proportion to their number, so the limit does not count.
+    takes time in proportion to their number, so the limit does not count.  A model may be a specification of one's own
+    (see `own_model`).
 
     Raises:
-        UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given.
+        UnknownModelError: there is no such model or level, or it is not one of transactions and a level was given, or one's own model
+            cannot be made.
         ReadError: the file cannot be read as a history, or it has operations that the model does not know.
     """
-    if model_name not in models():
+    if model_name not in models() and not is_reference(model_name):
         raise UnknownModelError(f"there is no model {model_name!r}: choose one of {', '.join(models())}")
     if isolation is not None and isolation not in LEVELS:
         raise UnknownModelError(f"there is no level of isolation {isolation!r}: choose one of {', '.join(LEVELS)}")
     if isolation is not None and model_name not in WORKLOADS:
         what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
         raise UnknownModelError(f"{what}, and {model_name} is none of them")
+    specification = own_model(model_name) if is_reference(model_name) else MODELS.get(model_name)
     operations = read_history(path).operations
     try:
-        if model_name in WORKLOADS:
+        if specification is None:
             return Isolation(isolation or ISOLATION, model_name).judge(operations)
-        return _linearizable(MODELS[model_name], operations, timeout)
+        return _linearizable(specification, operations, timeout)
     except UnknownFunctionError as error:
         raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
     except SpecificationError as error:
@@ -102,9 +102,8 @@ def check_file(path: str | Path, model_name: str, timeout: float | None = 60.0, 
 
 def _linearizable(specification: Specification, operations: Sequence[Operation], timeout: float | None) -> Verdict:
     specification, operations = _as_meant(specification, operations)
-    ends = None if timeout is None else time.monotonic() + timeout
-    expired = None if ends is None else lambda: time.monotonic() > ends
-    return Linearizable(specification, budget=None).judge(operations, expired)
+    with Limits(timeout) as limits:
+        return Linearizable(specification, budget=None).judge(operations, limits.expired)
 
 
 def _as_meant(specification: Specification, operations: Sequence[Operation]) -> tuple[Specification, Sequence[Operation]]:

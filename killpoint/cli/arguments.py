@@ -104,10 +104,11 @@ def _shrink(command: argparse.ArgumentParser) -> None:
 
 def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a recorded history")
-    command.add_argument("--model", metavar="NAME", help="the sequential specification, or kind of transactions (see --list)")
+    command.add_argument("--model", metavar="NAME", help="what it is a history of (see --list), or your own: file.py:Name")
     command.add_argument("--isolation", metavar="LEVEL", help="of transactions, for example serializable (default strict-serializable)")
     command.add_argument("--list", action="store_true", help="list the models")
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")
+    command.add_argument("--memory", type=_megabytes, metavar="MB", help="give up when it takes more (default: half of what is available)")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
@@ -158,3 +159,10 @@ def _seconds(text: str) -> float:
         if float(text) > 0:
             return float(text)
     raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
+
+
+def _megabytes(text: str) -> float:
+    with suppress(ValueError):
+        if float(text) > 0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is no positive number of megabytes")

@@ -1,0 +1,232 @@
+"""`killpoint check` with limits and with specifications of one's own: it ends, and says what it knows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from cli_runs import Killpoint
+
+from killpoint.checking import check_file
+from killpoint.limits import Limits, available_megabytes, resident_megabytes
+from killpoint.properties import Status
+from killpoint.properties.progress import Interrupted
+
+HISTORY = """\
+{:process 0, :type :invoke, :f :write, :value 1}
+{:process 0, :type :ok, :f :write, :value 1}
+{:process 1, :type :invoke, :f :read, :value nil}
+{:process 1, :type :ok, :f :read, :value 1}
+"""
+
+OWN = """\
+import time
+from killpoint.properties import Refusal, Specification
+
+
+class Mine(Specification):
+    initial = None
+
+    def step(self, state, call):
+        if call.function == "write":
+            return call.argument
+        return state if state == call.result else Refusal("it holds {}", state)
+
+
+class Sleeps(Mine):
+    def step(self, state, call):
+        time.sleep(100)
+
+
+class Counts(Mine):
+    def step(self, state, call):
+        return sum(range(10**12))
+
+
+class Stubborn(Mine):
+    def step(self, state, call):
+        while True:
+            try:
+                time.sleep(100)
+            except Exception:
+                pass
+
+
+class Once(Mine):
+    def step(self, state, call):
+        try:
+            time.sleep(100)
+        except BaseException:
+            pass
+        while True:
+            time.sleep(0.01)
+
+
+class SleepsBefore(Mine):
+    def in_hindsight(self, operations):
+        time.sleep(100)
+
+
+class SleepsReducing(Mine):
+    def reducer(self, calls):
+        return lambda state: time.sleep(100)
+
+
+class Eats(Mine):
+    def step(self, state, call):
+        held = []
+        while True:
+            held.append(bytearray(1 << 20))
+
+
+class Fails(Mine):
+    def step(self, state, call):
+        return {}[call.function]
+
+
+class Needs(Mine):
+    def __init__(self, limit):
+        self.limit = limit
+
+
+class Breaks(Mine):
+    def __init__(self):
+        raise ValueError("no luck")
+
+
+class Half(Specification):
+    initial = None
+
+
+class Nothing:
+    pass
+
+
+made = Needs(3)
+"""
+
+
+@pytest.fixture(autouse=True)
+def files(folder: Path) -> None:
+    Path("h.edn").write_text(HISTORY)
+    Path("own.py").write_text(OWN)
+
+
+@pytest.mark.parametrize("name", ["Mine", "made"])
+def test_a_specification_of_ones_own_is_found_by_its_place(killpoint: Killpoint, name: str) -> None:
+    for reference in (f"own.py:{name}", f"own:{name}"):
+        ended = killpoint("check", "h.edn", "--model", reference)
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out.startswith("Linearizable(Mine) holds" if name == "Mine" else "Linearizable(Needs) holds")
+    Path("h.edn").write_text(HISTORY.replace(":f :read, :value 1", ":f :read, :value 7"))
+    ended = killpoint("check", "h.edn", "--model", f"own.py:{name}")
+    assert ended.code == 1
+    assert "cannot be placed: it holds 1" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("own.py:Nope", "own.py has nothing called 'Nope'; its specifications: Breaks, Counts, Eats, Fails, Half, Mine, "),
+        ("own.py", "'own.py' says no name: a specification of your own is file.py:Name or package.module:Name"),
+        ("own.py:", "'own.py:' says no name"),
+        ("gone.py:X", "the model 'gone.py:X' cannot be loaded: ImportError: there is no file gone.py"),
+        ("no_such_module:X", "the model 'no_such_module:X' cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("own.py:Needs", "Needs needs arguments: give one that is made a name, such as `mine = Needs(...)`, and name that: TypeError"),
+        ("own.py:Breaks", "Breaks() fails: ValueError: no luck ("),
+        ("own.py:Half", "Half is no specification, as it has no step: derive it from killpoint.properties.Specification"),
+        ("own.py:Nothing", "Nothing is no specification, as it has no initial and no step"),
+        ("own.py:time", "time is no specification, as it has no initial and no step"),
+        ("broken.py:X", "broken.py, line 2)"),
+        ("own.py:Fails", "Fails.step failed, asked for 0 write(1) -> 1 (invoked at event 0) in the state None: KeyError: 'write' ("),
+    ],
+)
+def test_what_is_wrong_with_ones_own_is_said_in_a_sentence(killpoint: Killpoint, reference: str, words: str) -> None:
+    Path("broken.py").write_text("x = 1\nx / 0\n")
+    ended = killpoint("check", "h.edn", "--model", reference)
+    assert (ended.code, ended.out) == (3, "")
+    assert words in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["Sleeps", "Counts", "Stubborn", "Once", "SleepsBefore", "SleepsReducing"])
+def test_the_deadline_ends_whatever_ones_own_does(killpoint: Killpoint, name: str) -> None:
+    began = time.monotonic()
+    ended = killpoint("check", "h.edn", "--model", f"own.py:{name}", "--timeout", "0.2")
+    assert time.monotonic() - began < 50
+    assert ended.code == 2
+    assert f"Linearizable({name}) is undecided: not decided within 0.2 s, before the deadline" in ended.out
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_memory_ends_it_too(killpoint: Killpoint) -> None:
+    ended = killpoint("check", "h.edn", "--model", "own.py:Eats", "--memory", str(int(resident_megabytes() + 60)))
+    assert ended.code == 2
+    assert "Linearizable(Eats) is undecided: not decided within" in ended.out
+    assert "MB of memory, which depends on the machine" in ended.out
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(killpoint: Killpoint) -> None:
+    os.mkfifo("pipe")
+    ended = killpoint("check", "pipe", "--model", "register", "--timeout", "0.2", "--json")
+    assert ended.code == 2
+    assert (ended.document["status"], ended.document["file"]) == ("unknown", "pipe")
+
+
+@pytest.mark.parametrize("wrong", [["--timeout", "0"], ["--memory", "-1"], ["--memory", "much"], ["--memory", "nan"]])
+def test_limits_that_are_none_are_refused(killpoint: Killpoint, wrong: list[str]) -> None:
+    ended = killpoint("check", "h.edn", "--model", "register", *wrong)
+    assert ended.code == 3
+    assert "is no positive number of" in ended.err
+
+
+def test_the_last_resort_ends_what_swallows_everything() -> None:
+    """A bare `except:` in a loop: only leaving the process helps."""
+    Path("own.py").write_text(OWN.replace("except Exception:", "except:"))
+    code = "import killpoint.limits as limits; limits.GRACE = 0.3; from killpoint.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", code, "check", "h.edn", "--model", "own.py:Stubborn", "--timeout", "0.2"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout.startswith("own.py:Stubborn is undecided: not decided within 0.2 s")
+    assert "could not be interrupted" in ended.stdout
+
+
+def test_in_another_thread_the_clock_is_looked_at_between_turns() -> None:
+    """No signal can be had there."""
+    lines = [f"{{:process {p}, :type :{kind}, :f :add, :value 1}}" for kind in ("invoke", "ok") for p in range(30)]
+    lines[30:30] = [f"{{:process {90 + p}, :type :{kind}, :f :read, :value {99 + p}}}" for kind in ("invoke", "ok") for p in range(3)]
+    Path("h.edn").write_text("\n".join(lines) + "\n")
+    Path("own.py").write_text(
+        "from killpoint.properties import Refusal, Specification\n"
+        "class Sums(Specification):\n"
+        "    initial = ()\n"
+        "    def step(self, state, call):\n"
+        "        if call.function == 'add':\n"
+        "            return (*state, len(state))\n"
+        "        return state if call.result in state else Refusal('no')\n"
+    )
+    found = []
+    thread = threading.Thread(target=lambda: found.append(check_file("h.edn", "own.py:Sums", 1e-6)))
+    thread.start()
+    thread.join(60)
+    assert [verdict.status for verdict in found] == [Status.UNKNOWN]
+
+
+def test_limits_may_be_nested() -> None:
+    with pytest.raises(Interrupted, match=r"within 0\.1 s"), Limits(0.1), Limits(30.0):
+        time.sleep(20)
+    with pytest.raises(Interrupted, match="MB of memory"), Limits(30.0, resident_megabytes() / 2), Limits(20.0):
+        time.sleep(20)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+def test_memory_is_measured() -> None:
+    assert 5 < resident_megabytes() < 100_000
+    assert (available_megabytes() or 1) > 0
