@@ -5,10 +5,9 @@ nobody writes to.  So in the main thread of a Unix process an interval timer tic
 `Interrupted` wherever Python is.  That is no `Exception`, and where a bare `except:` swallows it nevertheless, it comes again.
 Elsewhere (in other threads, on Windows) the limits are looked at between the turns only.
 
-**What this cannot end** is a call into C that neither returns nor looks for signals (most that take long do: sleeping, reading, regular
-expressions).  For the command line there is a last resort (`killpoint check` gives `last_words`): when the limit is passed by
-`GRACE` seconds and nobody listened, a thread says so and ends the process.  For that the call has to let other threads run; one that does
-not, in an extension module, say, is not ended by anything here.
+**What this cannot end** is a call into C that neither returns nor looks for signals, as most do that take long (sleeping, reading,
+regular expressions).  The command line therefore asks specifications of somebody's own in a child process (`cli/child.py`), which
+it ends `GRACE` seconds after the limit.
 
 Memory is what the process has resident, as the operating system counts it.  Unless told, a check may take half of what is
 available when it begins, so that it ends before the machine swaps.
@@ -21,7 +20,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -33,7 +31,7 @@ try:
 except ImportError:  # pragma: no cover  # Windows
     resource = None  # type: ignore[assignment]
 
-__all__ = ["Limits", "available_megabytes", "resident_megabytes"]
+__all__ = ["GRACE", "Limits", "available_megabytes", "resident_megabytes"]
 
 TICK = 0.05
 """Seconds between two looks at clock and memory."""
@@ -42,7 +40,7 @@ AGAIN = 1.0
 """Seconds after which whoever went on in spite of it is interrupted again."""
 
 GRACE = 5.0
-"""Seconds that may pass after the limit before the last resort."""
+"""Seconds that may pass after the limit before a child process is killed."""
 
 MEGABYTE = 1 << 20
 
@@ -50,23 +48,18 @@ MEGABYTE = 1 << 20
 class Limits:
     """While entered, no more than so many seconds pass and no more than so many megabytes are resident, or `Interrupted` is raised.
 
-    None is no limit.  `expired` is for those who ask between turns; it raises too.  `last_words` is called, from another thread, when
-    nothing else helps; it should end the process.  Limits may be nested: all of them hold.
+    None is no limit.  `expired` is for those who ask between turns; it raises too.  Limits may be nested: all of them hold.
     """
 
-    def __init__(
-        self, seconds: float | None = None, megabytes: float | None = None, last_words: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, seconds: float | None = None, megabytes: float | None = None) -> None:
         self.seconds = seconds
         self.megabytes = megabytes
-        self._last_words = last_words
         self._ends = float("inf")
         self._next = float("-inf")
         self._watching = False
         self._signals = False
         self._before: object = None
         self._outer = (0.0, 0.0)
-        self._resort: threading.Timer | None = None
 
     def expired(self) -> bool:
         """False, as long as the limits hold.
@@ -87,18 +80,10 @@ class Limits:
         if self._signals:
             self._before = signal.signal(signal.SIGALRM, self._tick)
             self._outer = signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
-        if self._last_words is not None and self.seconds is not None:
-            words = self._last_words
-            why = f"{self._too_late()}, and what it was doing then could not be interrupted"
-            self._resort = threading.Timer(min(self.seconds + GRACE, threading.TIMEOUT_MAX), lambda: words(why))
-            self._resort.daemon = True
-            self._resort.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._watching = False  # from here on a tick does nothing
-        if self._resort is not None:
-            self._resort.cancel()
         if self._signals:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, self._before)  # type: ignore[arg-type]  # what signal.signal gave us

@@ -179,7 +179,9 @@ def _searched(steps: int) -> str:
 def _decided(given: Specification, specification: Specification, operations: Sequence[Operation], found: Conflict) -> Analysis:
     """What a monitor found, in the words of the search.
 
-    Operations that exclude each other are a whole, tiny, unlinearizable history.
+    Operations that exclude each other are a whole, unlinearizable history, which is small or nearly without choices (see `Conflict`).
+    The monitor's proof is what decides; the search is there to put it into words and to contradict a monitor that is wrong, so one that
+    does not finish (none is known) takes nothing from the verdict.
     """
     how = method(given) if operations else ""
     if not found.operations:
