@@ -24,8 +24,8 @@ class Conflict(NamedTuple):
 
     **How many.**  A handful for registers (six, and the writes before them: `zones`), sets, growing sets, counters and stores (eight,
     or the beginning of a value up to sixteen), whatever the history; a chain of compare-and-sets and a queue that was never empty may
-    take as many as are in it.  There is hardly a choice among those, since their values are all different and say who followed whom, so that a search takes
-    a few steps for each; `tests/properties/test_monitors_cores.py` measures it, with many pending operations.
+    take as many as are in it.  There is hardly a choice among those, since their values are all different and say who followed whom, so
+    that a search takes a few steps for each; `tests/properties/test_monitors_cores.py` measures it, with many pending operations.
     """
 
     operations: tuple[Operation, ...]
