@@ -7,14 +7,15 @@ given factor since the last look, so all looks together cost about as much as a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from .history import Complete, Event, Invoke, Operation, operation_of
 from .specification import SpecificationError, UnknownFunctionError
 from .verdict import Status, Verdict
 
-__all__ = ["Collecting", "Judging"]
+__all__ = ["Collecting", "Judging", "advice"]
 
 
 class Judging(Protocol):
@@ -68,11 +69,17 @@ class Collecting:
 
     def finish(self) -> Verdict:
         """The verdict on all operations so far; those without a completion may have happened or not."""
-        try:
+        with advice(self._property):
             pairs = ((invoke, self._completed.get(number)) for number, invoke in self._invoked.items())
             return self._property.judge(operation_of(*pair) for pair in pairs)
-        except UnknownFunctionError as error:
-            known = ", ".join(f'"{function}"' for function in error.functions)
-            kind = type(self._property).__name__
-            advice = f"let the property judge only those, {kind}(..., functions=frozenset({{{known}}}))"
-            raise SpecificationError(f"{error}: {advice}, or give it another specification") from None
+
+
+@contextmanager
+def advice(prop: Judging) -> Iterator[None]:
+    """Where a run has operations that a property does not know, its author is told how to leave them out."""
+    try:
+        yield
+    except UnknownFunctionError as error:
+        known = ", ".join(f'"{function}"' for function in error.functions)
+        leave_out = f"let the property judge only those, {type(prop).__name__}(..., functions=frozenset({{{known}}}))"
+        raise SpecificationError(f"{error}: {leave_out}, or give it another specification") from None

@@ -5,9 +5,10 @@
 what another cannot decide in an hour.  Objects all of whose values are different (registers, queues, stacks, sets, ...) need no search:
 `monitors` decides them in log-linear time, and the search is left with the few operations that explain a violation.
 
-`Linearizable` is the property.  Its monitor collects operations and searches at the end.  Linearizability is closed under
-prefixes, so a run that cannot be repaired is recognised on the way too, whenever the history has grown by half since the last
-look; all those looks together cost about as much as two more searches at the end.
+`Linearizable` is the property.  Linearizability is closed under prefixes, so its monitor says `invalid` at the very event that nothing
+can repair: it keeps a witness, an order that explains all that has completed (see `witness.py`).  Where keeping it becomes too hard it
+collects operations, and looks whenever they have grown by half, and at the end; all those looks together cost about as much as two
+more searches at the end.
 
 Inside a run the budget counts steps, so a verdict replays.  A deadline, which depends on the machine, may be given to `analyse`
 only (`killpoint check` does); a verdict that it cut short says so.
@@ -18,23 +19,29 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .collecting import Collecting
+from .collecting import Collecting, advice
 from .explanation import explain
 from .guard import guarded, misfit
-from .history import Operation, Outcome, render
+from .history import Complete, Event, Invoke, Operation, Outcome, operation_of, render
 from .monitors import Conflict, conflict, method, whole
 from .progress import Interrupted, Progress
 from .search import Deepest, Memory, Search, furthest
 from .specification import Specification, SpecificationError, call_of
 from .verdict import Evidence, Monitor, Status, Verdict
+from .witness import Fate, Witness
 
 __all__ = ["Analysis", "Linearizable", "analyse", "parts_of"]
 
 DEFAULT_BUDGET = 2_000_000
 """Steps over all parts; a few seconds at most on an ordinary machine, and far more than a run of a simulation needs."""
 
-EXPLAINING = 200_000
+EXPLAINING = 50_000
 """Steps that may be spent on a better explanation after a history was refuted."""
+
+EXPLAINED = "an order of the operations explains every result"
+
+LONGEST = 200_000
+"""Steps that a search over a whole part may take in the middle of a run."""
 
 FIRST_TURN, LONGEST_TURN = 256, 16_384
 """Steps that a part may take before it is another's turn: the first time, and at most (tens of milliseconds)."""
@@ -258,8 +265,8 @@ class Linearizable:
         return f"Linearizable({guarded(self.specification).name})"
 
     def start(self) -> Monitor:
-        """A fresh monitor, which looks whenever the history has grown by half."""
-        return Collecting(self, growth=1.5, first=12)
+        """A fresh monitor, which says `invalid` at the very event that nothing can repair (see `witness.py`)."""
+        return _Following(self)
 
     def judge(self, operations: Iterable[Operation], expired: Callable[[], bool] | None = None) -> Verdict:
         """The verdict on these operations; see `analyse` for `expired`.
@@ -273,7 +280,7 @@ class Linearizable:
             if not operations:
                 return Verdict(self.name, Status.VALID, "there are no operations to explain")
             how = f" (decided {analysis.method})" if analysis.method else ""
-            return Verdict(self.name, Status.VALID, f"an order of the operations explains every result{how}")
+            return Verdict(self.name, Status.VALID, f"{EXPLAINED}{how}")
         if analysis.status is Status.UNKNOWN:
             return Verdict(self.name, Status.UNKNOWN, f"{analysis.reason} ({analysis.steps} steps taken)")
         if analysis.deepest is None:
@@ -292,3 +299,37 @@ class Linearizable:
         events = () if stuck is None else tuple(event for event in (stuck.invoked, stuck.completed) if event is not None)
         evidence = Evidence("cannot-be-placed", lines, () if stuck is None else (stuck.id,), events)
         return Verdict(self.name, Status.INVALID, "no order of the operations explains every result", evidence)
+
+
+class _Following(Collecting):
+    """Keeps a witness for as long as one is found easily, and from then on looks whenever the history has grown by half."""
+
+    def __init__(self, prop: Linearizable) -> None:
+        super().__init__(prop, growth=1.5, first=12)
+        self._linearizable = prop
+        self._witness = Witness(guarded(prop.specification), LONGEST if prop.budget is None else min(prop.budget, LONGEST))
+
+    def feed(self, event: Event) -> Verdict | None:
+        """Take the next event; `invalid` if nothing can repair the run."""
+        if self._witness.fate is not Fate.ALIVE:
+            return super().feed(event)
+        if isinstance(event, Invoke):
+            functions = self._linearizable.functions
+            if functions is None or event.function in functions:
+                self._invoked[event.operation] = event
+                with advice(self._linearizable):
+                    self._witness.invoke(operation_of(event, None))
+        elif isinstance(event, Complete) and event.operation in self._invoked:
+            self._completed[event.operation] = event
+            with advice(self._linearizable):
+                fate = self._witness.complete(operation_of(self._invoked[event.operation], event))
+            if fate is Fate.REFUTED:
+                verdict = super().finish()
+                return verdict if verdict.status is Status.INVALID else None
+        return None
+
+    def finish(self) -> Verdict:
+        """The verdict on all operations; those without a completion may have happened or not."""
+        if self._witness.fate is not Fate.ALIVE or not self._invoked:
+            return super().finish()
+        return Verdict(self._linearizable.name, Status.VALID, EXPLAINED)

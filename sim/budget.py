@@ -7,13 +7,16 @@ is planned: whatever an action was moved to, the promise holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from .fault import FaultOutcome
+
 if TYPE_CHECKING:
+    from .machine import Machine
     from .world import World
 
-__all__ = ["affords", "impaired"]
+__all__ = ["affords", "impaired", "strike_hosts"]
 
 
 def impaired(world: World) -> frozenset[str]:
@@ -33,3 +36,13 @@ def impaired(world: World) -> frozenset[str]:
 def affords(world: World, hosts: Sequence[str]) -> bool:
     """True if impairing these hosts as well stays within what the system tolerates."""
     return world.tolerates is None or len(impaired(world) | (set(hosts) & set(world.system))) <= world.tolerates
+
+
+def strike_hosts(world: World, machines: Sequence[Machine], hit: Callable[[Machine], str | None]) -> FaultOutcome:
+    """Hit each of these hosts, if there are any and the budget affords all of them; `hit` may give a detail for people."""
+    names = tuple(machine.name for machine in machines)
+    if not names:
+        return FaultOutcome("nothing")
+    if not affords(world, names):
+        return FaultOutcome("over-budget")
+    return FaultOutcome("struck", names, "; ".join(filter(None, [hit(machine) for machine in machines])))

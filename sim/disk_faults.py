@@ -13,13 +13,14 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from .budget import affords
-from .disk import SECTOR
+from .budget import affords, strike_hosts
+from .disk import SECTOR, DiskImage
 from .disk_trouble import DiskTrouble
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, duration_of, target_of
 
 if TYPE_CHECKING:
+    from .machine import Machine
     from .world import World
 
 __all__ = ["BitRot", "DiskFull", "FsyncError", "LostFsync", "MisdirectedWrite", "ReadError", "SlowDisk", "TruncatedFile", "WriteError"]
@@ -37,18 +38,36 @@ class _Disk(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Trouble the target's disk for `duration` seconds, whether its program dies meanwhile or not."""
-        machines = world.resolve_several(self.target, world.strike_action)
-        names = tuple(machine.name for machine in machines)
-        if not machines:
-            return FaultOutcome("nothing")
-        if not affords(world, names):
-            return FaultOutcome("over-budget")
         trouble = self.trouble()
-        for machine in machines:
+
+        def begin(machine: Machine) -> None:
             machine.spoiled = machine.spoiled or trouble.lies or trouble.fails == "fsync" or trouble.astray > 0
             machine.disk_troubles.add(trouble)
             world.end_later(self.duration, partial(machine.disk_troubles.remove, trouble))
-        return FaultOutcome("struck", names)
+
+        return strike_hosts(world, world.resolve_several(self.target, world.strike_action), begin)
+
+
+class _Scar(Fault, frozen=True):
+    """What is wrong with a file from one moment on, for good; `place` chooses where."""
+
+    target: str
+    place: int = 0
+
+    def scar(self, disk: DiskImage) -> str | None:
+        """Damage the disk and say what was damaged; None if there is nothing to be."""
+        raise NotImplementedError
+
+    def strike(self, world: World) -> FaultOutcome:
+        """Damage the target's disk; nothing happens to an empty one."""
+        machine = world.machines.get(self.target) or world.resolve(self.target)
+        if machine is not None and not affords(world, [machine.name]):
+            return FaultOutcome("over-budget")
+        damaged = None if machine is None else self.scar(machine.disk)
+        if machine is None or damaged is None:
+            return FaultOutcome("nothing")
+        machine.spoiled = True
+        return FaultOutcome("struck", (machine.name,), damaged)
 
 
 class SlowDisk(_Disk, frozen=True):
@@ -115,26 +134,16 @@ class LostFsync(_Disk, frozen=True):
         return DiskTrouble(lies=True)
 
 
-class BitRot(Fault, frozen=True):
+class BitRot(_Scar, frozen=True):
     """One bit of one file is flipped, on the platter and in the cache, for good; `place` chooses which.
 
     A program that checks what it reads notices, and must not serve it.  `duration` means nothing.
     """
 
-    target: str
-    place: int = 0
-
-    def strike(self, world: World) -> FaultOutcome:
-        """Flip the bit; nothing happens to an empty disk."""
-        machine = world.machines.get(self.target) or world.resolve(self.target)
-        if machine is not None and not affords(world, [machine.name]):
-            return FaultOutcome("over-budget")
-        flipped = machine.disk.flip(self.place) if machine is not None else None
-        if machine is None or flipped is None:
-            return FaultOutcome("nothing")
-        machine.spoiled = True
-        path, offset = flipped
-        return FaultOutcome("struck", (machine.name,), f"bit {offset % 8} of byte {offset // 8} of {path}")
+    def scar(self, disk: DiskImage) -> str | None:
+        """Flip the bit."""
+        flipped = disk.flip(self.place)
+        return None if flipped is None else f"bit {flipped[1] % 8} of byte {flipped[1] // 8} of {flipped[0]}"
 
 
 class MisdirectedWrite(_Disk, frozen=True):
@@ -149,25 +158,16 @@ class MisdirectedWrite(_Disk, frozen=True):
         return DiskTrouble(astray=SECTOR)
 
 
-class TruncatedFile(Fault, frozen=True):
+class TruncatedFile(_Scar, frozen=True):
     """A file loses its second half, for good (a file system check, a restore that stopped); `place` chooses which file.
 
     A program that checks what it reads notices.  `duration` means nothing.
     """
 
-    target: str
-    place: int = 0
-
-    def strike(self, world: World) -> FaultOutcome:
-        """Cut the file; nothing happens to an empty disk."""
-        machine = world.machines.get(self.target) or world.resolve(self.target)
-        if machine is not None and not affords(world, [machine.name]):
-            return FaultOutcome("over-budget")
-        lost = machine.disk.lose_tail(self.place) if machine is not None else None
-        if machine is None or lost is None:
-            return FaultOutcome("nothing")
-        machine.spoiled = True
-        return FaultOutcome("struck", (machine.name,), f"{lost[0]} lost {lost[1]} bytes")
+    def scar(self, disk: DiskImage) -> str | None:
+        """Cut the file."""
+        lost = disk.lose_tail(self.place)
+        return None if lost is None else f"{lost[0]} lost {lost[1]} bytes"
 
 
 # -- mixes ------------------------------------------------------------------------------------------

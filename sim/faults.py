@@ -18,7 +18,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, ClassVar
 
-from .budget import affords
+from .budget import strike_hosts
 from .clock_faults import ClockDrift, ClockFreeze, ClockJump, ClockSkew, ClockStrobe, clocks
 from .configuration_faults import AddHost, RemoveHost, RollingRestart, additions, reconfigurations, removals, rolling_restarts
 from .disk import parse_keep
@@ -77,10 +77,6 @@ __all__ += ["disk_losses", "disk_swaps", "flaps", "memory_shortages", "shapes", 
 __all__ += ["AddHost", "RemoveHost", "RollingRestart", "additions", "chosen", "every", "reconfigurations", "removals", "rolling_restarts"]
 __all__ += ["packets", "partitions", "pauses", "power_losses", "reorderings", "throttles"]
 
-_NOTHING = FaultOutcome("nothing")
-_OVER_BUDGET = FaultOutcome("over-budget")
-
-
 class _Stop(Fault, frozen=True):
     """What killing and losing power have in common; `duration` is how long the host stays down."""
 
@@ -92,16 +88,13 @@ class _Stop(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Stop the host, or several; restart them after `duration`."""
-        machines = world.resolve_several(self.target, world.strike_action)
-        if not machines:
-            return _NOTHING
-        names = tuple(machine.name for machine in machines)
-        if not affords(world, names):
-            return _OVER_BUDGET
-        kept = [world.kill(machine, keep=self._keep(), cause=world.strike_index) for machine in machines]
-        for machine in machines:
+
+        def stop(machine: Machine) -> str:
+            kept = world.kill(machine, keep=self._keep(), cause=world.strike_index)
             world.end_later(self.duration, partial(world.restart, machine))
-        return FaultOutcome("struck", names, ", ".join(filter(None, kept)))
+            return kept
+
+        return strike_hosts(world, world.resolve_several(self.target, world.strike_action), stop)
 
 
 class Kill(_Stop, frozen=True):
@@ -143,16 +136,13 @@ class Pause(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Pause for `duration` seconds."""
-        machines = [machine for machine in world.resolve_several(self.target, world.strike_action) if not machine.paused]
-        names = tuple(machine.name for machine in machines)
-        if not machines:
-            return _NOTHING
-        if not affords(world, names):
-            return _OVER_BUDGET
-        for machine in machines:
+
+        def pause(machine: Machine) -> None:
             world.pause(machine, world.strike_index)
             world.end_later(self.duration, partial(_resume, world, machine, machine.incarnation))
-        return FaultOutcome("struck", names)
+
+        machines = world.resolve_several(self.target, world.strike_action)
+        return strike_hosts(world, [machine for machine in machines if not machine.paused], pause)
 
 
 def _resume(world: World, machine: Machine, incarnation: int) -> None:
@@ -176,7 +166,7 @@ class CompromiseKey(Fault, frozen=True):
         """Hand the key to the thief; notice after `duration` seconds."""
         victims = world.compromise(self.issuer)
         if not victims:
-            return _NOTHING
+            return FaultOutcome("nothing")
         world.end_later(self.duration, lambda: world.notice(self.issuer))
         return FaultOutcome("struck", victims)
 

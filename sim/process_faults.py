@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, ClassVar
 
-from .budget import affords
+from .budget import affords, strike_hosts
 from .disk import DiskImage
 from .fault import Fault, FaultOutcome
 from .mix import Cast, FaultMix, downtime_of, duration_of, target_of
@@ -29,21 +29,19 @@ class _Replaced(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Stop the host, change its disk, restart it after `duration`."""
-        disks = [(machine, self.disk(world, machine)) for machine in world.resolve_several(self.target, world.strike_action)]
-        found = [(machine, disk) for machine, disk in disks if disk is not None]
-        names = tuple(machine.name for machine, _ in found)
-        if not found:
-            return FaultOutcome("nothing")
-        if not affords(world, names):
-            return FaultOutcome("over-budget")
-        details = []
-        for machine, disk in found:
-            details.append(f"{len(machine.disk.files())} files gone, {len(disk.files())} there now")
+        machines = world.resolve_several(self.target, world.strike_action)
+        # All of them before any machine dies: hosts may get each other's.
+        disks = {machine.name: disk for machine in machines if (disk := self.disk(world, machine)) is not None}
+
+        def replace(machine: Machine) -> str:
+            detail = f"{len(machine.disk.files())} files gone, {len(disks[machine.name].files())} there now"
             world.kill(machine, keep="none", cause=world.strike_index)
-            machine.disk = disk
+            machine.disk = disks[machine.name]
             machine.spoiled = True
             world.end_later(self.duration, partial(world.restart, machine))
-        return FaultOutcome("struck", names, "; ".join(details))
+            return detail
+
+        return strike_hosts(world, [machine for machine in machines if machine.name in disks], replace)
 
 
 class DiskLoss(_Replaced, frozen=True):
@@ -94,16 +92,12 @@ class SlowCpu(Fault, frozen=True):
 
     def strike(self, world: World) -> FaultOutcome:
         """Slow the target down for `duration` seconds, whether its program dies meanwhile or not."""
-        machines = world.resolve_several(self.target, world.strike_action)
-        names = tuple(machine.name for machine in machines)
-        if not machines:
-            return FaultOutcome("nothing")
-        if not affords(world, names):
-            return FaultOutcome("over-budget")
-        for machine in machines:
+
+        def slow_down(machine: Machine) -> None:
             machine.slow += self.seconds
             world.end_later(self.duration, partial(_faster, machine, self.seconds))
-        return FaultOutcome("struck", names)
+
+        return strike_hosts(world, world.resolve_several(self.target, world.strike_action), slow_down)
 
 
 def _faster(machine: Machine, seconds: float) -> None:
@@ -132,14 +126,7 @@ class OutOfMemory(Fault, frozen=True):
     def strike(self, world: World) -> FaultOutcome:
         """Kill it now, and again and again."""
         machines = world.resolve_several(self.target, world.strike_action)
-        names = tuple(machine.name for machine in machines)
-        if not machines:
-            return FaultOutcome("nothing")
-        if not affords(world, names):
-            return FaultOutcome("over-budget")
-        for machine in machines:
-            self._kill(world, machine, self.times)
-        return FaultOutcome("struck", names)
+        return strike_hosts(world, machines, lambda machine: self._kill(world, machine, self.times))
 
     def _kill(self, world: World, machine: Machine, left: int) -> None:
         if machine.coming_up:  # real processes take a moment
