@@ -130,7 +130,7 @@ class Broken(Specification):
 def test_an_exception_in_a_specification_names_its_line_and_the_call():
     told = refuses(Linearizable(Broken()))
     assert "Broken.step failed, asked for ask() -> unknown in the state 0: " in told
-    assert told.count(f"TypeError: 'int' object is not subscriptable ({line(Broken.step)})") == 1
+    assert f"TypeError: 'NoneType' object is not subscriptable ({line(Broken.step)}), when" in told
     assert told.count(line(Broken.step)) == 1
 
 
