@@ -82,6 +82,7 @@ class Guarded(Specification):
         # What it does not have goes without saying.
         self._may_enable = self._method("may_enable")
         self._reducer = self._method("reducer")
+        self._condensed = self._method("condensed")
         self._in_hindsight = self._method("in_hindsight")
         self._partition = self._method("partition")
         self._evidence_of_failure = self._method("evidence_of_failure")
@@ -134,6 +135,11 @@ class Guarded(Specification):
         if reduce is None:
             return None
         return lambda state: self._hashable(self._ask(lambda: reduce(state), "reducer", state), "its reducer gave")
+
+    def condensed(self, calls: Sequence[Call]) -> Specification:
+        """What the specification says, guarded too."""
+        other = self._ask(lambda: self._condensed(calls), "condensed")
+        return self if other is self._inner else Guarded(other, self._operations)
 
     def in_hindsight(self, operations: Sequence[Operation]) -> Specification:
         """What the specification says, guarded too."""
