@@ -128,6 +128,18 @@ def test_a_specification_of_ones_own_is_found_by_its_place(killpoint: Killpoint,
     assert "cannot be placed: it holds 1" in ended.out
 
 
+def test_the_specification_in_the_documentation_works(killpoint: Killpoint) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "checking.md").read_text(encoding="utf-8")
+    block = page.split("### Specifications of your own", 1)[1].split("```python\n", 1)[1].split("```", 1)[0]
+    Path("highest.py").write_text(block)
+    text = HISTORY.replace(":write", ":offer").replace(":read", ":best")
+    Path("h.edn").write_text(text)
+    assert killpoint("check", "h.edn", "--model", "highest.py:Highest").code == 0
+    Path("h.edn").write_text(text.replace(":f :best, :value 1", ":f :best, :value 2"))
+    ended = killpoint("check", "h.edn", "--model", "highest.py:Highest")
+    assert (ended.code, "the best is 1, not 2" in ended.out) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
