@@ -89,7 +89,7 @@ class Shrunk(msgspec.Struct, frozen=True):
 
 
 class Shrinker(Trials):
-    """Shrinks one failing record.
+    """Shrinks one failing record, in at most `budget` runs (None: `BUDGET`).
 
     `each` is called after every run; `stop` is asked before every run and ends the shrinking as a spent budget does.
     """
@@ -99,11 +99,11 @@ class Shrinker(Trials):
         scenario: type[Scenario],
         record: Record,
         *,
-        budget: int = BUDGET,
+        budget: int | None = None,
         each: Callable[[], None] = lambda: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        super().__init__(scenario, record, budget=budget, each=each, stop=stop)
+        super().__init__(scenario, record, budget=BUDGET if budget is None else budget, each=each, stop=stop)
         self._variants_left = FIRST_VARIANTS
         self._traced: tuple[Schedule, list[tuple[TraceEvent, Crossing]]] | None = None
         self._sketches = 0
@@ -400,6 +400,6 @@ class Shrinker(Trials):
         return low <= at <= high and self._try(self._with(place, moved(actions[place], at)))
 
 
-def shrink(scenario: type[Scenario], record: Record, *, budget: int = BUDGET) -> Shrunk:
+def shrink(scenario: type[Scenario], record: Record, *, budget: int | None = None) -> Shrunk:
     """Shrink a failing record; see the module docstring."""
     return Shrinker(scenario, record, budget=budget).shrink()

@@ -333,4 +333,6 @@ class _Following(Collecting):
         """The verdict on all operations; those without a completion may have happened or not."""
         if self._witness.fate is not Fate.ALIVE or not self._invoked:
             return super().finish()
+        with advice(self._linearizable):
+            self._witness.finish()
         return Verdict(self._linearizable.name, Status.VALID, EXPLAINED)

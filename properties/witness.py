@@ -64,8 +64,6 @@ class Witness:
 
     def invoke(self, operation: Operation) -> None:
         """An operation began; it may take effect from now on."""
-        # Also so that one that is never needed, and that the specification does not know, is told of.
-        self._specification.step(self._specification.initial, call_of(operation))
         part = self._specification.partition(operation)
         order = self._parts.get(part)
         if order is None:
@@ -80,6 +78,13 @@ class Witness:
             # Where only the result tells which part is meant, what was assumed of it so far may be wrong.
             moved = self._specification.partition(operation) != part
             self.fate = Fate.LOST if moved else self._parts[part].complete(operation)
+        return self.fate
+
+    def finish(self) -> Fate:
+        """Nothing follows: operations that are still open were perhaps never looked at, and may be unknown to the specification."""
+        for order in self._parts.values():
+            for operation in order.open.values():
+                self._specification.step(self._specification.initial, call_of(operation))
         return self.fate
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from rich.progress import Progress
 
+from ..explore import shrink
 from ..explore.finding import found
-from ..explore.shrink import BUDGET, Shrinker
+from ..explore.shrink import Shrinker
 from ..report.wording import counted
 from ..run import load
 from ..sim.record import Record
@@ -30,7 +31,7 @@ def run(options: Namespace) -> int:
         raise UsageError(f"{options.file}: this schedule does not fail, so there is nothing to shrink; `killpoint replay` shows its run")
     interrupt = Interruptible()
     with interrupt, progress_bar(quiet=False) as progress:
-        shrinker = followed(loaded.scenario, record, progress, Pulse(quiet=False), interrupt, budget=options.runs)
+        shrinker = followed(loaded.scenario, record, progress, Pulse(quiet=False), interrupt, options.runs)
         name = options.file.stem.rpartition("-")[0] or options.file.stem
         try:
             finding = found(loaded.scenario, shrinker, folder=options.file.parent, name=name)
@@ -41,9 +42,10 @@ def run(options: Namespace) -> int:
 
 
 def followed(
-    scenario: type[Scenario], record: Record, progress: Progress, pulse: Pulse, stop: Callable[[], bool], *, budget: int = BUDGET
+    scenario: type[Scenario], record: Record, progress: Progress, pulse: Pulse, stop: Callable[[], bool], runs: int | None = None
 ) -> Shrinker:
     """A shrinker whose runs are shown as they pass."""
+    budget = shrink.BUDGET if runs is None else runs
     task = progress.add_task("shrinking", total=budget, told="")
 
     def each() -> None:

@@ -62,7 +62,7 @@ def conflict(specification: KeyValue, operations: Sequence[Operation]) -> Confli
     """The first conflict found among the operations of one key, one without operations if there is none, None if texts are ambiguous."""
     makers: dict[Value, Operation] = {}
     gets: list[Operation] = []
-    appends = False
+    appends = empty = False
     for operation in operations:
         function = operation.function
         if function == "get":
@@ -72,6 +72,7 @@ def conflict(specification: KeyValue, operations: Sequence[Operation]) -> Confli
         text: Value = operation.argument[1]  # type: ignore[index]  # the specification has looked at it
         if function == "append":
             if text == "":
+                empty = True
                 continue
             appends = True
         if text in makers:
@@ -81,6 +82,8 @@ def conflict(specification: KeyValue, operations: Sequence[Operation]) -> Confli
     # A get of a missing key may return nil instead.
     if missing in makers or None in makers:
         return None
+    if empty and not all(isinstance(text, str) for text in (missing, *makers)):
+        return None  # even nothing cannot be appended to what is no text
     texts: list[str] = []
     if appends:
         texts = sorted(text for text in makers if isinstance(text, str))

@@ -24,3 +24,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def killpoint(capsys: pytest.CaptureFixture[str]) -> Killpoint:
     return in_process(capsys)
+
+@pytest.fixture(autouse=True)
+def short_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about what is told of a failure, not about how small it gets."""
+    monkeypatch.setattr("killpoint.explore.shrink.BUDGET", 150)

@@ -5,7 +5,7 @@ import random
 import pytest
 from histories import operation
 
-from killpoint.properties import KeyValue, Linearizable, Operation, Status, Value
+from killpoint.properties import KeyValue, Linearizable, Operation, SpecificationError, Status, Value
 from killpoint.properties.linearizability import analyse
 from killpoint.properties.monitors.stores import conflict
 from killpoint.properties.search import Search
@@ -110,6 +110,13 @@ def test_what_is_ambiguous_is_left_to_the_search(lines: list[Line]) -> None:
     analysis = analyse(KeyValue(), operations)
     assert analysis.status is Status.VALID
     assert analysis.method.startswith("by search")
+
+
+def test_nothing_cannot_be_appended_to_what_is_no_text() -> None:
+    operations = history(put(5), append(""), get(5))
+    assert conflict(KeyValue(), operations) is None
+    with pytest.raises(SpecificationError, match="append joins strings, not 5 and ''"):
+        analyse(KeyValue(), operations)
 
 
 def test_long_values_are_refuted_by_few_operations() -> None:

@@ -8,7 +8,7 @@ from histories import brute_force, operation, random_history
 from test_search_against_oracle import SPECIFICATIONS, wrong_once
 from unambiguous import KINDS, history_of
 
-from killpoint.properties import CasRegister, Linearizable, Register, Specification, SpecificationError, Status, witness
+from killpoint.properties import CasRegister, Linearizable, Register, Specification, SpecificationError, Status, check, witness
 from killpoint.properties.history import Complete, Event, Invoke, Operation, Outcome
 from killpoint.properties.linearizability import analyse
 
@@ -131,7 +131,10 @@ def test_what_was_seen_early_must_have_been_so() -> None:
     assert verdict.status is Status.INVALID
 
 
-def test_an_operation_that_the_specification_does_not_know_is_told_when_it_begins() -> None:
-    monitor = Linearizable(Register()).start()
+@pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.FAIL, Outcome.INFO, None])
+def test_an_operation_that_the_specification_does_not_know_is_told_however_it_ends(outcome: Outcome | None) -> None:
+    events: list[Event] = [Invoke(0, 0.0, "c1", 0, "audit")]
+    if outcome is not None:
+        events.append(Complete(1, 0.1, "c1", 0, outcome))
     with pytest.raises(SpecificationError, match="Register has no operation 'audit'"):
-        monitor.feed(Invoke(0, 0.0, "c1", 0, "audit"))
+        check(Linearizable(Register()), events)

@@ -328,9 +328,9 @@ def test_what_a_system_does_not_reckon_with_is_found_by_its_kind(kind):
     mix = FaultMix(pair for pair in mix if pair[0] in (kind, "power-loss", "kill"))
     scenario = type("Planted", (Store,), {"hosts": {"db": server(log_type)}, "faults": mix})
     without = type("Without", (scenario,), {"faults": FaultMix(pair for pair in mix if pair[0] != kind)})
-    assert failing(without, 20) is None
+    assert failing(without, 8) is None
     if log_type is not Careful:
-        assert failing(type("Sound", (scenario,), {"hosts": Store.hosts}), 20) is None
+        assert failing(type("Sound", (scenario,), {"hosts": Store.hosts}), 8) is None
     found = failing(scenario, 150)
     small = shrink(scenario, found)
     struck = {action.fault.kind() for action in small.schedule.actions if isinstance(action, Inject)}

@@ -129,8 +129,8 @@ class Broken(Specification):
 
 def test_an_exception_in_a_specification_names_its_line_and_the_call():
     told = refuses(Linearizable(Broken()))
-    assert "Broken.step failed, asked for ask() -> unknown in the state 0: " in told
-    assert f"TypeError: 'NoneType' object is not subscriptable ({line(Broken.step)}), when" in told
+    assert "Broken.step failed, asked for ask() -> 7 in the state 0: " in told
+    assert f"TypeError: 'int' object is not subscriptable ({line(Broken.step)}), when it was fed the completion" in told
     assert told.count(line(Broken.step)) == 1
 
 

@@ -28,7 +28,7 @@ def crashes(world):
 
 @pytest.mark.parametrize("mode", power_loss.DOCUMENTED, ids=" ".join)
 def test_power_losses_do_what_sqlite_says_of_each_mode(mode):
-    count = power_loss.torture(*mode, losses=25, transactions=30)
+    count = power_loss.torture(*mode, losses=12, transactions=30)
     assert power_loss.holds(power_loss.DOCUMENTED[mode], count), count
 
 
