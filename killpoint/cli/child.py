@@ -38,8 +38,7 @@ def in_child(work: Callable[[], Verdict], seconds: float) -> Verdict | None:
     """What `work` gives, done in a child that is killed after so many seconds; None if it was.
 
     Raises:
-        UsageError: what the work complained of.
-        RuntimeError: the child failed or was killed by somebody else.
+        UsageError: what the work complained of; or the child ended without an answer.
     """
     if not hasattr(os, "fork") or threading.active_count() > 1:
         return work()
@@ -63,7 +62,9 @@ def in_child(work: Callable[[], Verdict], seconds: float) -> Verdict | None:
         return None
     _child, status = os.waitpid(child, 0)
     if not told:
-        raise RuntimeError(f"the process that checked ended with {os.waitstatus_to_exitcode(status)} and said nothing")
+        code = os.waitstatus_to_exitcode(status)
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        raise UsageError(f"the process that asked the specification {how}, without an answer")
     answer = msgspec.msgpack.decode(told, type=_Answer)
     if answer.verdict is None:
         raise UsageError(answer.complaint)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -196,22 +198,32 @@ def test_limits_that_are_none_are_refused(killpoint: Killpoint, wrong: list[str]
     assert "is no positive number of" in ended.err
 
 
+def in_a_process_of_its_own(*arguments: str) -> tuple[int, str, str]:
+    """The command line, where no thread of another test keeps it from making a child."""
+    code = "import killpoint.cli.check as check; check.GRACE = 0.5; from killpoint.cli import main; raise SystemExit(main())"
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
 @pytest.mark.parametrize("name", ["Counts", "Bare"])
-def test_what_no_signal_ends_is_killed(killpoint: Killpoint, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_what_no_signal_ends_is_killed(name: str) -> None:
     """A call into C that never looks up, and a bare `except:` in a loop."""
-    monkeypatch.setattr("killpoint.cli.check.GRACE", 0.5)
     Path("own.py").write_text(OWN.replace("class Stubborn", "class Bare").replace("except Exception:", "except:"))
-    ended = killpoint("check", "h.edn", "--model", f"own.py:{name}", "--timeout", "0.3")
-    assert ended.code == 2
-    assert ended.out == (
+    code, out, _err = in_a_process_of_its_own("check", "h.edn", "--model", f"own.py:{name}", "--timeout", "0.3")
+    assert code == 2
+    assert out == (
         f"own.py:{name} is undecided: not decided within 0.3 s, before the deadline, and what it was doing then could not be interrupted.\n"
     )
 
 
-def test_what_ends_by_itself_in_the_child_is_no_verdict(killpoint: Killpoint) -> None:
-    Path("own.py").write_text("import os\n" + OWN.replace("return {}[call.function]", "os._exit(0)"))
-    with pytest.raises(RuntimeError, match="the process that checked ended with 0 and said nothing"):
-        killpoint("check", "h.edn", "--model", "own.py:Fails")
+@pytest.mark.parametrize(
+    ("death", "how"), [("os._exit(0)", "ended with exit code 0"), ("os.kill(os.getpid(), 9)", "was ended by signal 9")]
+)
+def test_what_ends_by_itself_in_the_child_is_no_verdict(death: str, how: str) -> None:
+    Path("own.py").write_text("import os\n" + OWN.replace("return {}[call.function]", death))
+    code, out, err = in_a_process_of_its_own("check", "h.edn", "--model", "own.py:Fails")
+    assert (code, out) == (3, "")
+    assert err == f"killpoint: the process that asked the specification {how}, without an answer\n"
 
 
 def test_in_another_thread_the_clock_is_looked_at_between_turns() -> None:
