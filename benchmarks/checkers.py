@@ -208,10 +208,12 @@ def recorded(act: Act, clients: int, size: int, *, crashed: float = 0.0, stale: 
         clock += 1
     operations.sort(key=lambda one: one.invoked)
     if stale:
-        reads = [place for place, one in enumerate(operations) if one.function == "read" and one.ok]
-        late, then = operations[reads[-len(reads) // 20]], operations[reads[len(reads) // 2]]
-        operations[reads[-len(reads) // 20]] = Operation(
-            late.id, "p", "read", None, ok, then.result, None, late.invoked, late.completed, 0.0, 0.0
+        reads = [place for place, one in enumerate(operations) if one.function in ("read", "get") and one.ok]
+        at = reads[-len(reads) // 20]
+        late = operations[at]
+        then = next(operations[place] for place in reads[len(reads) // 2 :] if operations[place].argument == late.argument)
+        operations[at] = Operation(
+            late.id, "p", late.function, late.argument, ok, then.result, None, late.invoked, late.completed, 0.0, 0.0
         )
     return operations
 
@@ -231,6 +233,8 @@ CASES: dict[str, Case] = {
     "register, 5 % crashed": (Register(), lambda: registers(0.0), 5, 1.0, 0.05, False),
     "register, 5 % crashed, stale": (Register(), lambda: registers(0.0), 5, 1.0, 0.05, True),
     "store of 10 keys": (KeyValue(), store, CLIENTS, 0.5, 0.0, False),
+    "store of 10 keys, stale": (KeyValue(), store, CLIENTS, 0.5, 0.0, True),
+    "store of 10 keys, 5 % crashed": (KeyValue(), store, CLIENTS, 0.5, 0.05, False),
 }
 
 

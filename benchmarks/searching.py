@@ -55,7 +55,7 @@ def _invent(kind: str, source: random.Random, fresh: Iterator[int], values: int,
     if kind == "kv":
         key = source.randrange(keys)
         function = source.choice(["get", "get", "append", "append", "append", "put"])
-        return function, key if function == "get" else (key, f"{next(fresh)} ")
+        return function, key if function == "get" else (key, f"{source.randrange(values) if values else next(fresh)} ")
     value = source.randrange(values) if values else next(fresh)
     choice = source.random()
     if kind == "cas" and choice < 0.33:
@@ -122,6 +122,10 @@ def cases() -> Iterator[tuple[str, Specification, list[Operation], bool]]:
     yield "kv c50 n100000 10 keys", KeyValue(), saturated("kv", 50, 100_000, 3), False
     yield "kv c50 n100000 1000 keys", KeyValue(), saturated("kv", 50, 100_000, 3, keys=1000), False
     yield "kv c50 n10000 10 keys stale", KeyValue(), saturated("kv", 50, 10_000, 3, stale=True), False
+    for keys in (10, 100):
+        for stale in (False, True):
+            repeating = saturated("kv", 5, 10_000, 3, values=50, keys=keys, stale=stale)
+            yield f"kv c5 n10000 {keys} keys 50 texts {'stale' if stale else 'valid'}", KeyValue(), repeating, False
     for size in (1_000, 10_000):
         for stale in (False, True):
             kind = "stale" if stale else "valid"

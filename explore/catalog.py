@@ -16,7 +16,7 @@ from ..sim.faults import chosen
 from ..sim.frames import authored
 from ..sim.scenario import Scenario
 
-__all__ = ["UnknownScenarioError", "find_scenario", "reference_to", "scenario_names", "with_faults"]
+__all__ = ["UnknownScenarioError", "find_scenario", "module_of", "reference_to", "scenario_names", "with_faults"]
 
 GROUP = "killpoint.scenarios"
 
@@ -95,7 +95,7 @@ def _load(reference: str) -> object:
             f"there is no scenario {reference!r}; installed are {have}; your own is file.py:ClassName or package.module:ClassName"
         )
     file, _, name = reference.rpartition(":")
-    module = _module(file)
+    module = module_of(file)
     if not hasattr(module, name):
         have = ", ".join(_scenarios_of(module)) or "none"
         raise UnknownScenarioError(f"{file} has nothing called {name!r}; its scenarios: {have}")
@@ -106,7 +106,7 @@ def _which_of(file: str) -> str:
     """What to say to a file without a class: which scenarios are in it."""
     if not Path(file).is_file():
         return f"there is no file {file}"
-    own = _scenarios_of(_module(file))
+    own = _scenarios_of(module_of(file))
     if not own:
         return f"{file} defines no class that derives from Scenario"
     return f"{file} is a file; say which of its scenarios: {', '.join(f'{file}:{name}' for name in own)}"
@@ -118,8 +118,8 @@ def _scenarios_of(module: object) -> list[str]:
     return list(dict.fromkeys(kind.__qualname__ for kind in classes if kind.__module__ == getattr(module, "__name__", None)))
 
 
-def _module(module: str) -> object:
-    """A module by dotted name, or by the path of its file."""
+def module_of(module: str) -> object:
+    """A module by dotted name, or by the path of its file; whatever it raises while it is imported is raised."""
     if not module.endswith(".py"):
         return importlib.import_module(module)
     path = Path(module).resolve()

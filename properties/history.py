@@ -126,12 +126,19 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
         return f"{self.process} {self.function}({argument}) -> {end}{why}"
 
 
-def render(value: Value) -> str:
+DEEPEST = 30
+"""How many brackets within brackets are shown."""
+
+
+def render(value: Value, depth: int = 0) -> str:
     """A value as a person would write it, long byte strings, texts and tuples shortened."""
     if isinstance(value, tuple) and type(value) is tuple:
+        if depth == DEEPEST:
+            return "(...)"
+        shown = [render(item, depth + 1) for item in (value if len(value) <= 40 else (*value[:6], *value[-2:]))]
         if len(value) > 40:
-            return f"({', '.join(map(render, value[:6]))}, ... {len(value) - 8} more ..., {', '.join(map(render, value[-2:]))})"
-        return "(" + ", ".join(render(item) for item in value) + ("," if len(value) == 1 else "") + ")"
+            shown.insert(6, f"... {len(value) - 8} more ...")
+        return "(" + ", ".join(shown) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, bytes) and len(value) > 8:
         return value[:4].hex() + "..."
     if isinstance(value, str) and len(value) > 60:

@@ -48,6 +48,10 @@ class Independent(Specification):
         """As for one object."""
         return self.each.reducer([self._call(call) for call in calls])
 
+    def condensed(self, calls: Sequence[Call]) -> Specification:
+        """As for one object."""
+        return Independent(self.each.condensed([self._call(call) for call in calls]))
+
     def in_hindsight(self, operations: Sequence[Operation]) -> Specification:
         """As for one object."""
         return Independent(self.each.in_hindsight([self.inner(operation) for operation in operations]))

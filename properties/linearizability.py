@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 
 from .collecting import Collecting, advice
 from .explanation import explain
+from .guard import guarded, misfit
 from .history import Complete, Event, Invoke, Operation, Outcome, operation_of, render
-from .independent import Independent
-from .monitors import Conflict, conflict, method
-from .search import Deepest, Search, furthest
+from .monitors import Conflict, conflict, method, whole
+from .progress import Interrupted, Progress
+from .search import Deepest, Memory, Search, furthest
 from .specification import Specification, SpecificationError, call_of
 from .verdict import Evidence, Monitor, Status, Verdict
 from .witness import Fate, Witness
@@ -54,7 +55,8 @@ class Analysis:
     how far its search got: None where nothing was searched or everything is valid.  `linearizations` holds, if asked for, one
     order per searched part that explains it.  `reason` says why an `unknown` one is not decided, or puts an `invalid` one in a
     few words.  `method` says how it was decided, for example "by zones" or "by search, in 312 steps".  `specification` is the one that
-    refuses `deepest`, where that is not the one that was asked about (see `Conflict`).
+    refuses `deepest`, where that is not the one that was asked about (see `Conflict`).  `stuck` is the operation that could not be placed
+    if there was no time to find out more about it.
     """
 
     status: Status
@@ -65,6 +67,7 @@ class Analysis:
     reason: str = ""
     method: str = ""
     specification: Specification | None = None
+    stuck: Operation | None = None
 
 
 def parts_of(specification: Specification, operations: Iterable[Operation]) -> dict[Hashable, list[Operation]]:
@@ -80,9 +83,12 @@ def _counting(specification: Specification, operations: Iterable[Operation]) -> 
     """The operations without those that certainly had no effect."""
     fail = Outcome.FAIL
     everything = [*operations]
-    failures = [operation for operation in everything if operation.outcome is fail]
+    # What does not equal itself is not a number; one pass for both, as memory is what takes the time.
+    failures = [operation for operation in everything if operation.outcome is fail or operation.result != operation.result]
     if not failures:
         return everything
+    if any(operation.result != operation.result for operation in failures):
+        raise misfit(everything) or SpecificationError("an operation returned a value that does not equal itself")
     dropped: set[int] = set()
     failed: set[str] = set()
     for operation in failures:
@@ -114,34 +120,62 @@ def analyse(
 ) -> Analysis:
     """Decide whether `operations` are linearizable, in at most `budget` steps (None: as many as it takes).
 
-    `expired` is asked every few thousand steps; True ends the search with `unknown`.  With `orders` a valid analysis holds the
-    order found for each part that was searched.
+    `expired` is asked every few thousand steps; True ends the search with `unknown`, and so does `Interrupted`, raised by whoever
+    watches a clock or the memory, wherever it comes.  With `orders` a valid analysis holds the order found for each part that was
+    searched.
 
     Raises:
-        SpecificationError: the specification does not know an operation.
+        SpecificationError: the specification does not know an operation, or fails (see `guard`).
     """
+    progress = Progress()
+    operations = [*operations]
+    try:
+        return _analyse(specification, guarded(specification, operations), operations, budget, expired, progress, orders=orders)
+    except (Interrupted, MemoryError) as stop:
+        why = str(stop) if isinstance(stop, Interrupted) else "not decided, as there is no more memory"
+    except (TypeError, RecursionError) as error:
+        raise (misfit(operations) or error) from None
+    if progress.refuted is not None:
+        part, search = progress.refuted
+        return Analysis(Status.INVALID, progress.steps, part, reason=why, method=_searched(progress.steps), stuck=search.stuck)
+    return Analysis(Status.UNKNOWN, progress.steps, reason=f"{why}: {progress.told()}")
+
+
+def _analyse(
+    given: Specification,
+    specification: Specification,
+    operations: Iterable[Operation],
+    budget: int | None,
+    expired: Callable[[], bool] | None,
+    progress: Progress,
+    *,
+    orders: bool,
+) -> Analysis:
+    """Monitors look at the specification that was `given`, the search asks the guarded one."""
     counting = _counting(specification, operations)
-    # Independent objects are only told apart by their parts; of all others a monitor looks at the whole at once.
-    found = None if isinstance(specification, Independent) else conflict(specification, counting)
+    at_once = whole(given)
+    found = conflict(given, counting) if at_once else None
     if found is not None:
-        return _decided(specification, counting, found)
+        return _decided(given, specification, counting, found)
     parts = _split(specification, counting)
-    searches: list[tuple[Hashable, Search]] = []
+    progress.parts, progress.method = len(parts), method(given)
+    memory = Memory()
     for part, members in parts.items():
-        found = conflict(specification, members) if len(parts) > 1 or isinstance(specification, Independent) else None
+        found = None if at_once and len(parts) == 1 else conflict(given, members)
         if found is None:
-            searches.append((part, Search(specification, members)))
+            progress.searches.append((part, Search(specification, members, memory)))
         elif found.operations:
-            return _decided(specification, members, found)
-    monitored = method(specification) if len(searches) < len(parts) else ""
-    analysis, refutation = _take_turns(searches, budget, expired)
-    if refutation is not None:
-        deepest = furthest(specification, parts[analysis.part], refutation, EXPLAINING)
+            return _decided(given, specification, members, found)
+        else:
+            progress.monitored += 1
+    analysis = _take_turns(progress, budget, expired)
+    if progress.refuted is not None:
+        deepest = furthest(specification, parts[analysis.part], progress.refuted[1], EXPLAINING)
         return replace(analysis, deepest=deepest, method=_searched(analysis.steps))
-    how = " and ".join(way for way in (monitored, _searched(analysis.steps) if searches else "") if way)
-    analysis = replace(analysis, method=how)
+    ways = (progress.method if progress.monitored else "", _searched(analysis.steps) if progress.searches else "")
+    analysis = replace(analysis, method=" and ".join(filter(None, ways)))
     if analysis.status is Status.VALID and orders:
-        found_orders = (search.linearization() for _part, search in searches)
+        found_orders = (search.linearization() for _part, search in progress.searches)
         return replace(analysis, linearizations=tuple(tuple(order) for order in found_orders if order is not None))
     return analysis
 
@@ -150,12 +184,14 @@ def _searched(steps: int) -> str:
     return f"by search, in {steps} step{'' if steps == 1 else 's'}"
 
 
-def _decided(specification: Specification, operations: Sequence[Operation], found: Conflict) -> Analysis:
+def _decided(given: Specification, specification: Specification, operations: Sequence[Operation], found: Conflict) -> Analysis:
     """What a monitor found, in the words of the search.
 
-    Operations that exclude each other are a whole, tiny, unlinearizable history.
+    Operations that exclude each other are a whole, unlinearizable history, which is small or nearly without choices (see `Conflict`).
+    The monitor's proof is what decides; the search is there to put it into words and to contradict a monitor that is wrong, so one that
+    does not finish (none is known) takes nothing from the verdict.
     """
-    how = method(specification) if operations else ""
+    how = method(given) if operations else ""
     if not found.operations:
         return Analysis(Status.VALID, 0, method=how)
     judge = found.specification or specification
@@ -168,32 +204,29 @@ def _decided(specification: Specification, operations: Sequence[Operation], foun
     return Analysis(Status.INVALID, search.steps, part, deepest, reason=found.why, method=how, specification=found.specification)
 
 
-def _take_turns(
-    searches: Sequence[tuple[Hashable, Search]], budget: int | None, expired: Callable[[], bool] | None
-) -> tuple[Analysis, Search | None]:
-    """The analysis, and the search that refuted a part."""
+def _take_turns(progress: Progress, budget: int | None, expired: Callable[[], bool] | None) -> Analysis:
+    """Search all parts until one is refuted, all are decided, or the limits are reached."""
     spent = 0
-    undecided = list(searches)
+    undecided = list(progress.searches)
     turn = FIRST_TURN
     while undecided:
         remaining = []
         for part, search in undecided:
             if budget is not None and spent >= budget:
-                reason = f"not decided within {budget} steps"
-                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason), None
+                reason = f"not decided within {budget} steps: {progress.told()}"
+                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason)
             if expired is not None and expired():
-                reason = "not decided before the deadline, which depends on the machine"
-                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason), None
+                raise Interrupted("not decided before the deadline, which depends on the machine")
             before = search.steps
             outcome = search.run(turn if budget is None else min(turn, budget - spent))
             spent += search.steps - before
             if outcome is False:
-                return Analysis(Status.INVALID, spent, part), search
+                return Analysis(Status.INVALID, spent, part)
             if outcome is None:
                 remaining.append((part, search))
         undecided = remaining
         turn = min(2 * turn, LONGEST_TURN)
-    return Analysis(Status.VALID, spent), None
+    return Analysis(Status.VALID, spent)
 
 
 @dataclass(frozen=True)
@@ -230,7 +263,7 @@ class Linearizable:
     @property
     def name(self) -> str:
         """For example `Linearizable(Register)`."""
-        return f"Linearizable({self.specification.name})"
+        return f"Linearizable({guarded(self.specification).name})"
 
     def start(self) -> Monitor:
         """A fresh monitor, which says `invalid` at the very event that nothing can repair (see `witness.py`)."""
@@ -242,7 +275,7 @@ class Linearizable:
         Raises:
             SpecificationError: the specification does not know an operation.
         """
-        operations = tuple(operations)
+        operations = [*operations]
         analysis = analyse(self.specification, operations, self.budget, expired)
         if analysis.status is Status.VALID:
             if not operations:
@@ -251,10 +284,22 @@ class Linearizable:
             return Verdict(self.name, Status.VALID, f"{EXPLAINED}{how}")
         if analysis.status is Status.UNKNOWN:
             return Verdict(self.name, Status.UNKNOWN, f"{analysis.reason} ({analysis.steps} steps taken)")
-        assert analysis.deepest is not None
-        explanation = explain(analysis.specification or self.specification, analysis.deepest, analysis.reason)
+        if analysis.deepest is None:
+            return self._unexplained(analysis)
+        try:
+            explanation = explain(analysis.specification or guarded(self.specification, operations), analysis.deepest, analysis.reason)
+        except Interrupted as stop:
+            return self._unexplained(replace(analysis, stuck=analysis.deepest.stuck, reason=str(stop)))
         evidence = Evidence("cannot-be-placed", explanation.lines, explanation.operations, explanation.events)
         return Verdict(self.name, Status.INVALID, explanation.reason, evidence)
+
+    def _unexplained(self, analysis: Analysis) -> Verdict:
+        """The verdict on a history that was refuted when there was no time left to say more."""
+        stuck = analysis.stuck
+        lines = () if stuck is None else (stuck.describe(), f"(an order that places it was not found; {analysis.reason})")
+        events = () if stuck is None else tuple(event for event in (stuck.invoked, stuck.completed) if event is not None)
+        evidence = Evidence("cannot-be-placed", lines, () if stuck is None else (stuck.id,), events)
+        return Verdict(self.name, Status.INVALID, "no order of the operations explains every result", evidence)
 
 
 class _Following(Collecting):
@@ -263,7 +308,7 @@ class _Following(Collecting):
     def __init__(self, prop: Linearizable) -> None:
         super().__init__(prop, growth=1.5, first=12)
         self._linearizable = prop
-        self._witness = Witness(prop.specification, LONGEST if prop.budget is None else min(prop.budget, LONGEST))
+        self._witness = Witness(guarded(prop.specification), LONGEST if prop.budget is None else min(prop.budget, LONGEST))
 
     def feed(self, event: Event) -> Verdict | None:
         """Take the next event; `invalid` if nothing can repair the run."""

@@ -47,7 +47,7 @@ from .specification import Refusal, Specification, State, call_of
 from .steps import Steps
 from .window import Candidate, Window
 
-__all__ = ["Deepest", "Search", "furthest"]
+__all__ = ["Deepest", "Memory", "Search", "furthest"]
 
 Path: TypeAlias = "tuple[Path, int] | None"
 """Operations placed by choice, the last one outermost: a list that branches share.  Pure calls follow from it."""
@@ -57,6 +57,18 @@ Hope: TypeAlias = tuple[int, int]
 
 FARTHEST, WITNESSES = 32, 4
 """How many returns ahead the next reads are looked for, and how many reads are looked at."""
+
+
+class Memory:
+    """How many failed configurations may still be remembered, by all searches that share it; about 150 bytes each.
+
+    Beyond that they go on, but may repeat themselves.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = 4_000_000) -> None:
+        self.left = left
 
 
 class Deepest:
@@ -78,9 +90,8 @@ class Deepest:
 class Search:
     """The search for one part of a history.  `steps` counts what was spent, `outcome` is None while nothing is decided.
 
-    `operations` are those that count: no failed ones, except those that the specification takes as evidence.  At most `memory`
-    failed configurations are remembered (about 150 bytes each); beyond that the search goes on, but may repeat itself.  With a
-    `goal` it is enough to pass that many returns.
+    `operations` are those that count: no failed ones, except those that the specification takes as evidence.  With a `goal` it is
+    enough to pass that many returns.
 
     Raises:
         SpecificationError: the specification does not know an operation.
@@ -90,13 +101,13 @@ class Search:
         self,
         specification: Specification,
         operations: Sequence[Operation],
-        memory: int = 4_000_000,
+        memory: Memory | None = None,
         goal: int | None = None,
     ) -> None:
         self.steps = 0
         self.outcome: bool | None = None
         self._specification = specification
-        self._memory = memory
+        self._memory = memory or Memory()
         self._operations = sorted(operations, key=attrgetter("invoked"))
         # With a goal the end need not be reached, so what is hopeless in the end is not.
         guide = specification.in_hindsight(self._operations) if goal is None else specification
@@ -123,59 +134,60 @@ class Search:
         rank, mask, state, pending, path, at = self._frame
         best_rank = self._best[0]
         steps = 0
-        while rank < total:
-            alive = True
-            if at == 0:
-                if steps >= budget:
-                    self._frame = (rank, mask, state, pending, path, 0)
-                    self.steps += steps
-                    return None
-                # A new configuration: place what fits, pass the returns that this allows.
-                while rank < total:
-                    known = fittings[rank]
-                    fitting = known.get(state) if known is not None else None
-                    mask |= self._fit(rank, state) if fitting is None else fitting
-                    bit = bits[rank]
-                    steps += 1
-                    if not mask & bit:
-                        break
-                    mask ^= bit
-                    rank += 1
-                if rank > best_rank:
-                    best_rank = rank
-                    self._best = (rank, mask, pending, path)
-                if rank == total:
-                    break
-                alive = not self._is_dead(rank, mask, state, pending)
-            if alive:
-                candidates = mutators[rank]
-                if self._learners and (rank, state) in self._learners:
-                    candidates = candidates + self._learners[rank, state]
-                following = -1
-                while at < len(candidates):
-                    bit, both, earlier, call, number = candidates[at]
-                    at += 1
-                    if mask & both == earlier:
-                        next_state = transitions[call].get(state)
-                        following = self._table.step(call, state) if next_state is None else next_state
-                        if following >= 0:
-                            stack.append((rank, mask, state, pending, path, at))
-                            mask |= bit
+        try:
+            while rank < total:
+                alive = True
+                if at == 0:
+                    if steps >= budget:
+                        self._frame = (rank, mask, state, pending, path, 0)
+                        return None
+                    # A new configuration: place what fits, pass the returns that this allows.
+                    while rank < total:
+                        known = fittings[rank]
+                        fitting = known.get(state) if known is not None else None
+                        mask |= self._fit(rank, state) if fitting is None else fitting
+                        bit = bits[rank]
+                        steps += 1
+                        if not mask & bit:
                             break
-                if following < 0 and has_pending:
-                    index, following = self._next_pending(rank, mask, state, pending, at - len(candidates))
+                        mask ^= bit
+                        rank += 1
+                    if rank > best_rank:
+                        best_rank = rank
+                        self._best = (rank, mask, pending, path)
+                    if rank == total:
+                        break
+                    alive = not self._is_dead(rank, mask, state, pending)
+                if alive:
+                    candidates = mutators[rank]
+                    if self._learners and (rank, state) in self._learners:
+                        candidates = candidates + self._learners[rank, state]
+                    following = -1
+                    while at < len(candidates):
+                        bit, both, earlier, call, number = candidates[at]
+                        at += 1
+                        if mask & both == earlier:
+                            next_state = transitions[call].get(state)
+                            following = self._table.step(call, state) if next_state is None else next_state
+                            if following >= 0:
+                                stack.append((rank, mask, state, pending, path, at))
+                                mask |= bit
+                                break
+                    if following < 0 and has_pending:
+                        index, following = self._next_pending(rank, mask, state, pending, at - len(candidates))
+                        if following >= 0:
+                            stack.append((rank, mask, state, pending, path, len(candidates) + index + 1))
+                            pending |= 1 << index
+                            number = window.pending[index][4]
                     if following >= 0:
-                        stack.append((rank, mask, state, pending, path, len(candidates) + index + 1))
-                        pending |= 1 << index
-                        number = window.pending[index][4]
-                if following >= 0:
-                    state, path, at = following, (path, number), 0
-                    continue
-                self._remember(rank, mask, state, pending)
-            if not stack:
-                break
-            rank, mask, state, pending, path, at = stack.pop()
-        self.steps += steps
+                        state, path, at = following, (path, number), 0
+                        continue
+                    self._remember(rank, mask, state, pending)
+                if not stack:
+                    break
+                rank, mask, state, pending, path, at = stack.pop()
+        finally:  # a step may be interrupted
+            self.steps += steps
         self.outcome = rank == total
         return self.outcome
 
@@ -238,9 +250,9 @@ class Search:
         return any(not care & (mask ^ helpers) for care, helpers in witnesses)
 
     def _remember(self, rank: int, mask: int, state: int, pending: int) -> None:
-        if self._memory <= 0:
+        if self._memory.left <= 0:
             return
-        self._memory -= 1
+        self._memory.left -= 1
         key = state << self._window.width | mask
         failed = self._failed[rank]
         if failed is None:
@@ -298,6 +310,12 @@ class Search:
     def passed(self) -> int:
         """How many returns the best order passes."""
         return max(self._best[0], 0)
+
+    @property
+    def stuck(self) -> Operation | None:
+        """The operation whose return the best order does not pass; None if it passes all."""
+        window = self._window
+        return self._operations[window.returning[self.passed]] if self.passed < len(window.returning) else None
 
     @property
     def returns(self) -> int:

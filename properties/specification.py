@@ -138,6 +138,13 @@ class Specification(Protocol):
         """
         return None
 
+    def condensed(self, calls: Sequence[Call]) -> Specification:  # noqa: ARG002  # for those who override it
+        """A specification with smaller states that takes the same steps on `calls`, all there are, and need not explain refusals.
+
+        Where states are values that grow, a search that remembers them all would need the square of their number.
+        """
+        return self
+
     def in_hindsight(self, operations: Sequence[Operation]) -> Specification:  # noqa: ARG002  # for those who override it
         """A specification that admits the same linearizations of just these operations, and refuses hopeless steps earlier.
 

@@ -21,7 +21,7 @@ class Steps:
         SpecificationError: when made; the specification does not know one of them.
 
     `classes` gives each operation's call; `next[call]` maps a state to the next one, -1 if the call is refused there (ask `step`
-    for what is not in it).  States are reduced (`Specification.reducer`); 0 is the initial one.
+    for what is not in it).  States are condensed and reduced (see `Specification`); 0 is the initial one.
     """
 
     def __init__(self, specification: Specification, operations: Sequence[Operation]) -> None:
@@ -32,6 +32,7 @@ class Steps:
         self.requests: list[int] = []  # per call: its function and argument, whatever its result
         self.specification = specification
         self.classes = self._intern(operations)
+        self.specification = specification = specification.condensed(self.calls)
         self._reduce = specification.reducer(self.calls)
         initial = specification.initial if self._reduce is None else self._reduce(specification.initial)
         self.states: list[State] = [initial]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from .history import Operation, Value, render
+from .prefixes import Prefixes
 from .specification import Call, Refusal, Specification, SpecificationError, State, UnknownFunctionError, call_of
 
 __all__ = ["KeyValue", "Mutex"]
@@ -17,8 +18,8 @@ class KeyValue(Specification):
     """A map from keys to values: `get(key) -> value`, `put((key, value))`, `append((key, text))`; one part per key.
 
     A missing key reads as `missing`: the empty string unless told, so that appending to it is concatenation, as in MIT 6.824's
-    key-value service and Porcupine's model of it.  A `get` of a missing key may also return nil.  States are whole values: a
-    history of n appends to one key holds all n prefixes, in the checker as in the history itself.
+    key-value service and Porcupine's model of it.  A `get` of a missing key may also return nil.  States are whole values; a search
+    has smaller ones (`Prefixes`).
     """
 
     missing: Value = ""
@@ -34,7 +35,13 @@ class KeyValue(Specification):
         Raises:
             SpecificationError: the argument has no key.
         """
-        return self._key(call_of(operation))
+        if operation.function == "get":
+            return operation.argument
+        argument = operation.argument
+        if operation.function in ("append", "put") and isinstance(argument, tuple) and len(argument) == 2:
+            key: Value = argument[0]
+            return key
+        return self._key(call_of(operation))  # which says what is wrong
 
     def step(self, state: State, call: Call) -> State | Refusal:
         """What happens to the value of one key."""
@@ -79,6 +86,10 @@ class KeyValue(Specification):
             return state if place < len(texts) and texts[place].startswith(state) else unread
 
         return reduce
+
+    def condensed(self, calls: Sequence[Call]) -> Specification:
+        """Places in the values that gets returned; what derives from this says itself what its states are."""
+        return Prefixes(self, calls) if type(self) is KeyValue else self
 
     def pure(self, call: Call) -> bool:
         """Gets are."""

@@ -26,6 +26,8 @@ def told(error: Exception) -> str:
     what = said if isinstance(error, HistoryError) else f"{type(error).__name__}{f': {said}' if said else ''}"
     frame = authored(error)
     where = at(f"{frame.filename}:{frame.lineno} in {frame.name}") if frame is not None else ""
+    if where in what:  # of a specification, which is told with its line
+        where = ""
     return "; ".join([what + where, *map(str, getattr(error, "__notes__", ()))])
 
 

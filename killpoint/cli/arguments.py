@@ -110,7 +110,7 @@ def _check(command: argparse.ArgumentParser) -> None:
         "--model",
         action="append",
         metavar="NAME",
-        help="the sequential specification, kind of transactions, or workload (see --list); several with commas, or given again",
+        help="what it is a history of (see --list), or a specification of your own: file.py:Name; several with commas, or given again",
     )
     command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of a workload, for example total=100 of bank")
     command.add_argument("--isolation", metavar="LEVEL", help="of transactions, for example serializable (default strict-serializable)")
@@ -124,6 +124,7 @@ def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default 60)")
     command.add_argument("--gaps", action="store_true", help=_GAPS)
     command.add_argument("--html", type=Path, metavar="OUT", help="draw the history, with the order found or why there is none, as a page")
+    command.add_argument("--memory", type=_megabytes, metavar="MB", help="give up when it takes more (default: half of what is available)")
     command.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
@@ -186,3 +187,10 @@ def _seconds(text: str) -> float:
         if float(text) > 0:
             return float(text)
     raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
+
+
+def _megabytes(text: str) -> float:
+    with suppress(ValueError):
+        if float(text) > 0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is no positive number of megabytes")

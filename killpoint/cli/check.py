@@ -1,18 +1,21 @@
 """`killpoint check FILE --model NAME`: is a history that was recorded elsewhere right, and if not, why?
 
-Right means linearizable, or what `--consistency NAME` says; for transactions (`list-append`, `rw-register`) isolated as
-`--isolation LEVEL` says.  `--html OUT` draws it.
+Right means linearizable, or for transactions (`list-append`, `rw-register`) isolated as `--isolation LEVEL` says.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-from ..checking import examine_file, models
-from ..pictures import Picture
+from ..checking import check_file, models
+from ..limits import GRACE, Limits, available_megabytes
+from ..models import is_reference
+from ..properties.progress import Interrupted
+from ..properties.verdict import Status, Verdict
 from ..report.text import verdict_lines
 from .arguments import VALID, UsageError
-from .console import as_plain, code_of, print_json, refuse_unwritable, show
+from .child import in_child
+from .console import as_plain, code_of, print_json, show
 
 __all__ = ["run"]
 
@@ -32,20 +35,35 @@ def run(options: Namespace) -> int:
         raise UsageError(f"{options.file} cannot be read: No such file or directory")
     if options.model is None:
         raise UsageError(f"--model is missing: say what {options.file} is a history of, with one of {', '.join(models())}")
-    if options.html is not None:
-        refuse_unwritable(options.html)
-    asked = {"isolation": options.isolation, "consistency": options.consistency}
-    examined = examine_file(options.file, options.model, options.timeout, **asked)
-    verdict = examined.verdict
-    picture = Picture.of(examined, f"{options.file.name}, {options.model}", options.timeout) if options.html is not None else None
-    if picture is not None:
-        try:
-            picture.save(options.html)
-        except OSError as error:
-            raise UsageError(f"--html: {options.html} cannot be written: {error.strerror or error}") from None
+    verdict = _judged(options)
     if options.json:
         print_json({"file": str(options.file), "model": options.model, **as_plain(verdict)})
     else:
         show(verdict_lines(verdict))
-        show([f"The picture is in {options.html}"] if picture is not None else [])
     return code_of(verdict.status)
+
+
+def _judged(options: Namespace) -> Verdict:
+    """The verdict.  Specifications of somebody's own are asked in a child process, which can be ended whatever they do."""
+    if not is_reference(options.model):
+        return _within_limits(options)
+    verdict = in_child(lambda: _within_limits(options), options.timeout + GRACE)
+    if verdict is None:
+        why = f"not decided within {options.timeout:g} s, before the deadline, and what it was doing then could not be interrupted"
+        verdict = Verdict(options.model, Status.UNKNOWN, why)
+    return verdict
+
+
+def _within_limits(options: Namespace) -> Verdict:
+    """The verdict; `unknown` if a limit ends what gives none of itself, such as reading."""
+    memory = options.memory
+    if memory is None:
+        available = available_megabytes()
+        memory = None if available is None else available / 2
+    try:
+        with Limits(options.timeout, memory):
+            return check_file(options.file, options.model, options.timeout, isolation=options.isolation)
+    except Interrupted as stop:
+        return Verdict(options.model, Status.UNKNOWN, str(stop))
+    except MemoryError:
+        return Verdict(options.model, Status.UNKNOWN, "not decided, as there is no more memory")

@@ -26,10 +26,11 @@ from ..independent import Independent
 from ..registers import CasRegister, Register
 from ..sets import GrowSet, Set
 from ..specification import Specification
+from ..stores import KeyValue
 from ..zones import conflict as zones_conflict
-from . import chains, counting, growing, priorities, queues, sets, stacks
+from . import chains, counting, growing, priorities, queues, sets, stacks, stores
 
-__all__ = ["Conflict", "conflict", "method"]
+__all__ = ["Conflict", "conflict", "method", "whole"]
 
 Decide: TypeAlias = Callable[[Any, Sequence[Operation]], "Conflict | None"]
 DecideEvents: TypeAlias = Callable[[Any, Sequence[Operation], int], "Conflict | None"]
@@ -63,6 +64,7 @@ METHODS = (
     Method(Set, "by the life of each element", sets.conflict),
     Method(GrowSet, "by the chain of reads", growing.conflict),
     Method(Counter, "by counting", counting.conflict),
+    Method(KeyValue, "by the chains of values", stores.conflict),
 )
 
 SPARSE, FEW = 8, 4096
@@ -72,9 +74,8 @@ SPARSE, FEW = 8, 4096
 def conflict(specification: Specification, operations: Sequence[Operation]) -> Conflict | None:
     """What the monitor for this specification says: a conflict, one without operations, or None if there is none or it cannot tell.
 
-    `operations` are those of one part of the object, or of all of them: elements of sets are told apart here, and of other objects
-    with monitors there is one part, except with `Independent`, of which the operations of one key are wanted.  None of them failed,
-    except those that the specification takes as evidence.
+    `operations` are those of one part of the object, or of all of them if `whole` says so: elements of sets are told apart here, and most
+    other objects have one part.  None of them failed, except those that the specification takes as evidence.
 
     Cost: O(n log n), see the modules.
     """
@@ -90,6 +91,11 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
     dense, last = _dense(operations)
     found = chosen.decide_events(specification, dense, last)
     return found if dense is operations else _outer(found, operations)
+
+
+def whole(specification: Specification) -> bool:
+    """True if the monitor takes the operations of all parts of the object at once; False: those of one key."""
+    return not isinstance(specification, Independent | KeyValue)
 
 
 def method(specification: Specification) -> str:

@@ -88,7 +88,7 @@ def test_monitor_search_and_oracle_agree(which: str, crashes: bool) -> None:
     assert method(kind.specification).startswith("by ")
 
 
-@pytest.mark.parametrize("which", ["cas", "queue", "stack", "priority queue", "counter"])
+@pytest.mark.parametrize("which", ["cas", "queue", "stack", "priority queue", "counter", "store", "store of appends"])
 def test_longer_histories_are_compared_with_the_search(which: str) -> None:
     kind = KINDS[which]
     source = random.Random(f"longer {which}")

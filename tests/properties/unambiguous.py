@@ -19,6 +19,7 @@ from killpoint.properties import (
     Counter,
     FifoQueue,
     GrowSet,
+    KeyValue,
     Operation,
     Outcome,
     PriorityQueue,
@@ -155,6 +156,45 @@ def lie_of_counter(source: random.Random, function: str, argument: Value, before
     return number + source.choice([-2, -1, 0, 1, 1]) if function == "read" else None
 
 
+def invent_text(source: random.Random, fresh: Iterator[int], state: State) -> tuple[str, Value]:
+    choice = source.random()
+    if choice < 0.45:
+        return "get", 0
+    return ("append" if choice < 0.85 else "put"), (0, f"{next(fresh)},")
+
+
+def invent_append(source: random.Random, fresh: Iterator[int], state: State) -> tuple[str, Value]:
+    return ("get", 0) if source.random() < 0.5 else ("append", (0, f"{next(fresh)},"))
+
+
+def invent_put(source: random.Random, fresh: Iterator[int], state: State) -> tuple[str, Value]:
+    return ("get", 0) if source.random() < 0.5 else ("put", (0, next(fresh)))
+
+
+def act_text(state: State, function: str, argument: Value) -> tuple[State, Value]:
+    if function == "get":
+        return state, "".join(map(str, state)) if not state or isinstance(state[-1], str) else state[-1]
+    assert isinstance(argument, tuple)
+    return ((argument[1],) if function == "put" else (*state, argument[1])), None
+
+
+def lie_of_text(source: random.Random, function: str, argument: Value, before: State, after: State) -> Value:
+    """What was there when the call began, some of it, in another order, or with something that was or will be written."""
+    if function != "get":
+        return None
+    if after and not isinstance(after[-1], str):
+        return source.choice(["", 1, 2, 3, 4])
+    texts = [*source.choice([before, after])]
+    choice = source.random()
+    if choice < 0.2:
+        source.shuffle(texts)
+    elif choice < 0.4:
+        texts.append(f"{source.randrange(1, 6)},")
+    elif choice < 0.7 and texts:
+        texts.pop(source.randrange(len(texts)))
+    return "".join(map(str, texts))[: None if source.random() < 0.9 else -1]
+
+
 def _kinds() -> dict[str, Kind]:
     queue = _contain("enqueue", "dequeue", lambda state: state[0])
     stack = _contain("push", "pop", lambda state: state[-1])
@@ -168,6 +208,10 @@ def _kinds() -> dict[str, Kind]:
         "set": Kind(Set(), invent_element, act_set, lie_of_set),
         "growing set": Kind(GrowSet(), invent_growth, act_growth, lie_of_growth),
         "counter": Kind(Counter(), invent_step, act_counter, lie_of_counter, (0,)),
+        "store": Kind(KeyValue(), invent_text, act_text, lie_of_text),
+        "store of appends": Kind(KeyValue(), invent_append, act_text, lie_of_text),
+        "store that is never empty": Kind(KeyValue(missing="none,"), invent_text, act_text, lie_of_text, ("none,",)),
+        "store of puts": Kind(KeyValue(), invent_put, act_text, lie_of_text),
         "counter of steps": Kind(Counter(), invent_steps, act_counter, lie_of_counter, (0,)),
     }
 
