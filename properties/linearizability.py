@@ -104,11 +104,13 @@ def analyse(
     expired: Callable[[], bool] | None = None,
     *,
     orders: bool = False,
+    fast: bool = False,
 ) -> Analysis:
     """Decide whether `operations` are linearizable, in at most `budget` steps (None: as many as it takes).
 
     `expired` is asked every few thousand steps; True ends the search with `unknown`.  With `orders` a valid analysis holds the
-    order found for each part that was searched.
+    order found for each part that was searched.  `fast` lets long searches go on in compiled code where that is installed (see
+    `compiled.py`): the answer is the same.
 
     Raises:
         SpecificationError: the specification does not know an operation.
@@ -123,7 +125,7 @@ def analyse(
     for part, members in parts.items():
         found = conflict(specification, members) if len(parts) > 1 or isinstance(specification, Independent) else None
         if found is None:
-            searches.append((part, Search(specification, members)))
+            searches.append((part, Search(specification, members, fast=fast)))
         elif found.operations:
             return _decided(specification, members, found)
     monitored = method(specification) if len(searches) < len(parts) else ""
@@ -229,14 +231,16 @@ class Linearizable:
         """A fresh monitor, which looks whenever the history has grown by half."""
         return Collecting(self, growth=1.5, first=12)
 
-    def judge(self, operations: Iterable[Operation], expired: Callable[[], bool] | None = None) -> Verdict:
-        """The verdict on these operations; see `analyse` for `expired`.
+    def judge(
+        self, operations: Iterable[Operation], expired: Callable[[], bool] | None = None, *, fast: bool = False
+    ) -> Verdict:
+        """The verdict on these operations; see `analyse` for `expired` and `fast`.
 
         Raises:
             SpecificationError: the specification does not know an operation.
         """
         operations = tuple(operations)
-        analysis = analyse(self.specification, operations, self.budget, expired)
+        analysis = analyse(self.specification, operations, self.budget, expired, fast=fast)
         if analysis.status is Status.VALID:
             if not operations:
                 return Verdict(self.name, Status.VALID, "there are no operations to explain")
