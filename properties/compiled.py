@@ -98,7 +98,7 @@ class Compiled:
             if found == code.PAUSED:
                 return None
             if found == code.DECIDED:
-                return bool(self._memory.registers[code.RANK] >= self._tables.goal)
+                return bool(self._memory.registers[code.RANK] >= self._tables.limits[0])
             self._memory = _roomier(code, self._memory)
 
     def best(self) -> tuple[int, list[int]]:
@@ -114,73 +114,65 @@ def _tables(code: Any, window: Window, steps: Steps, goal: int, limits: tuple[in
         return np.array(values, np.int64).reshape((len(values), width) if width else len(values))
 
     states, calls = range(len(steps.states)), range(len(steps.calls))
-    reading = [pure and call.known for pure, call in zip(steps.pure, steps.calls, strict=True)]
+    demanding = [pure and call.known for pure, call in zip(steps.pure, steps.calls, strict=True)]
     following = words([[steps.step(call, state) for state in states] for call in calls], len(states))
-    may = np.zeros((len(states), len(calls), len(calls)), np.uint8)
+    may = np.zeros((len(states), len(calls), len(calls)), np.int64)
     enables = steps.specification.may_enable
     for state in states:
         for call in calls:
             if following[call, state] < 0:
                 may[state, call] = [enables(steps.states[state], steps.calls[call], other) for other in steps.calls]
-    returns = len(window.returning)
-    window.open(returns - 1)
-    mutators, mutator_places = _shared(window.mutators)
-    reads, read_places = _shared(window.reads)
-    called_from = np.zeros(returns + 1, np.int64)
-    called_from[1:] = np.cumsum([len(called) for called in window.called])
-    size = -(-len(window.pending) // code.BITS)
-    earlier = [[entry[2] >> code.BITS * word & (1 << code.BITS) - 1 for word in range(size)] for entry in window.pending]
+    count = len(window.returning)
+    window.open(count - 1)
+    mutators, mutators_from, mutators_until = _shared(window.mutators)
+    reads, reads_from, reads_until = _shared(window.reads)
+    returns = np.zeros((count + 1, code.CALLED_FROM + 1), np.int64)
+    returns[:count, code.BIT] = window.return_bits
+    returns[:count, code.NUMBER] = window.returning
+    returns[:count, code.PENDING_CALLED] = window.pending_called
+    returns[:count, code.MUTATORS_FROM], returns[:count, code.MUTATORS_UNTIL] = mutators_from, mutators_until
+    returns[:count, code.READS_FROM], returns[:count, code.READS_UNTIL] = reads_from, reads_until
+    returns[1:, code.CALLED_FROM] = np.cumsum([len(called) for called in window.called])
+    size, full = -(-len(window.pending) // code.BITS), (1 << code.BITS) - 1
+    pending = [[*entry[3:], *(entry[2] >> code.BITS * word & full for word in range(size))] for entry in window.pending]
     made: kernel.Tables = code.Tables(
         following=following,
         may=may,
-        bits=words(window.return_bits),
-        returning=words(window.returning),
-        pending_called=words(window.pending_called),
+        returns=returns,
         mutators=words(mutators, 5),
-        mutators_from=mutator_places[0],
-        mutators_until=mutator_places[1],
         reads=words(reads, 3),
-        reads_from=read_places[0],
-        reads_until=read_places[1],
         called=words([number for called in window.called for number in called]),
-        called_from=called_from,
-        pending=words([entry[3:] for entry in window.pending], 2),
-        pending_earlier=words(earlier, size) if size else np.zeros((0, 0), np.int64),
-        own=words(window.bits),
-        classes=words(window.classes),
-        requests=words(steps.requests),
-        reading=np.array(reading, np.uint8),
-        goal=goal,
-        farthest=limits[0],
-        witnesses=limits[1],
+        pending=words(pending, 2 + size),
+        operations=words([*zip(window.bits, window.classes, strict=True)], 2),
+        calls=words([*zip(steps.requests, demanding, strict=True)], 2),
+        limits=words([goal, *limits]),
     )
     return made
 
 
-def _shared(lists: Sequence[Sequence[Any]]) -> tuple[list[Any], tuple[Any, Any]]:
+def _shared(lists: Sequence[Sequence[Any]]) -> tuple[list[Any], list[int], list[int]]:
     """The lists one after another, those that are one object only once, and where each begins and ends."""
-    import numpy as np  # noqa: PLC0415
-
     flat: list[Any] = []
-    begins, ends = np.zeros(len(lists), np.int64), np.zeros(len(lists), np.int64)
+    begins: list[int] = []
+    ends: list[int] = []
     before: Sequence[Any] | None = None
-    for place, one in enumerate(lists):
+    for one in lists:
         if one is before:
-            begins[place], ends[place] = begins[place - 1], ends[place - 1]
-            continue
-        begins[place] = len(flat)
-        flat += one
-        ends[place] = len(flat)
-        before = one
-    return flat, (begins, ends)
+            begins.append(begins[-1])
+        else:
+            begins.append(len(flat))
+            flat += one
+            before = one
+        ends.append(begins[-1] + len(one))
+    return flat, begins, ends
 
 
 def _memory(code: Any, tables: kernel.Tables, remembered: int) -> kernel.Memory:
     import numpy as np  # noqa: PLC0415
 
-    states = tables.following.shape[1]
-    returns, depth = len(tables.bits), len(tables.own) + 1
-    size = tables.pending_earlier.shape[1]
+    states, witnesses = tables.following.shape[1], int(tables.limits[2])
+    returns, depth = len(tables.returns) - 1, len(tables.operations) + 1
+    size = tables.pending.shape[1] - 2
     registers = np.zeros(code.RESUME + 1, np.int64)
     registers[code.BEST_RANK] = -1
     registers[code.ROOM] = remembered
@@ -190,13 +182,11 @@ def _memory(code: Any, tables: kernel.Tables, remembered: int) -> kernel.Memory:
         used=np.zeros((depth, size), np.int64),
         used_now=np.zeros(size, np.int64),
         best=np.zeros(depth, np.int64),
-        demanding=tables.reading.copy(),
+        demanding=tables.calls[:, 1].copy(),
         fitting=np.full((returns, states), -1, np.int64),
-        hopes=np.zeros((returns, states, tables.witnesses, 2), np.int64),
-        hopes_known=np.zeros((returns, states), np.uint8),
+        hopes=np.full((returns, states, witnesses + 1, 2), code.UNKNOWN, np.int64),
         table=np.full((ROWS, 3), -1, np.int64),
-        sets=np.zeros((ROWS if size else 0, size), np.int64),
-        sets_next=np.zeros(ROWS if size else 0, np.int64),
+        sets=np.zeros((ROWS if size else 0, size + 1), np.int64),
     )
     return made
 
@@ -208,6 +198,5 @@ def _roomier(code: Any, memory: kernel.Memory) -> kernel.Memory:
     if 2 * memory.registers[code.FAILURES] >= len(memory.table):
         memory = memory._replace(table=code.grown(memory.table))
     if memory.registers[code.SETS] >= len(memory.sets) > 0:
-        sets = np.concatenate([memory.sets, np.zeros_like(memory.sets)])
-        memory = memory._replace(sets=sets, sets_next=np.concatenate([memory.sets_next, np.zeros_like(memory.sets_next)]))
+        memory = memory._replace(sets=np.concatenate([memory.sets, np.zeros_like(memory.sets)]))
     return memory

@@ -21,10 +21,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["BITS", "DECIDED", "FULL", "PAUSED", "Memory", "Tables", "grown", "run"]
+__all__ = ["BITS", "DECIDED", "FULL", "PAUSED", "UNKNOWN", "Memory", "Tables", "grown", "run"]
 
 BITS = 62
 """Operations in one word."""
+
+UNKNOWN = -2
+"""Hopes that were not asked for yet."""
 
 PAUSED, DECIDED, FULL = 0, 1, 2
 """Why `run` returned: the budget is spent, there is nothing left to do, or `Memory.table` must grow."""
@@ -34,62 +37,54 @@ RANK, MASK, STATE, AT, DEPTH, STEPS, BEST_RANK, BEST_DEPTH, SHARED, ROOM, FAILUR
 remembered, `FAILURES` and `SETS` how many entries the table and the list of pending sets have; `RESUME`: a failure waits for room.
 """
 
+BIT, NUMBER, PENDING_CALLED, MUTATORS_FROM, MUTATORS_UNTIL, READS_FROM, READS_UNTIL, CALLED_FROM = range(8)
+"""Places in a row of `Tables.returns`."""
+
 Words = NDArray[np.int64]
-Flags = NDArray[np.uint8]
 
 
 class Tables(NamedTuple):
-    """A history as the search sees it.
+    """A history as the search sees it; every row of a table has what is said here.
 
-    By call and state: `following`; by state, call and call: `may`.  By return: `bits`, `returning`, `pending_called`, and the lists of
-    `mutators` (bit, both, earlier, call, number), `reads` (bit, call, number) and `called` (number).  By pending operation: `pending`
-    (call, number), and the equal ones that go first in `pending_earlier`, as words.  By number: `own` (its bit) and `classes`.  By call:
-    `requests`, and `reading` (demanding from the start).
+    By call and state: `following`; by state, call and call: `may`.  `returns`: `BIT` to `CALLED_FROM`, and one more row for the end of the
+    last list.  Their lists: `mutators` (bit, both, earlier, call, number), `reads` (bit, call, number) and `called` (number).
+    `pending`: call, number, and the equal ones that go first, as words.  `operations`, by number: own bit, call.  `calls`: request,
+    whether it is demanding from the start.  `limits`: goal, `FARTHEST`, `WITNESSES`.
     """
 
     following: Words
-    may: Flags
-    bits: Words
-    returning: Words
-    pending_called: Words
+    may: Words
+    returns: Words
     mutators: Words
-    mutators_from: Words
-    mutators_until: Words
     reads: Words
-    reads_from: Words
-    reads_until: Words
     called: Words
-    called_from: Words
     pending: Words
-    pending_earlier: Words
-    own: Words
-    classes: Words
-    requests: Words
-    reading: Flags
-    goal: int
-    farthest: int
-    witnesses: int
+    operations: Words
+    calls: Words
+    limits: Words
 
 
 class Memory(NamedTuple):
-    """What changes: registers, the stack (rank, mask, state, at, number), its sets of pending operations, and all that was found out."""
+    """What changes: registers, the stack (rank, mask, state, at, number), its sets of pending operations, and all that was found out.
+
+    `demanding` by call, `fitting` by return and state (-1: not known), `hopes` by those and witness (-1: no more, -2: not known), the
+    `table` of failures, and their `sets` of pending operations with a link to the next in the last column.
+    """
 
     registers: Words
     stack: Words
     used: Words
     used_now: Words
     best: Words
-    demanding: Flags
+    demanding: Words
     fitting: Words
     hopes: Words
-    hopes_known: Flags
     table: Words
     sets: Words
-    sets_next: Words
 
 
 @njit(cache=True)
-def step(following: Words, demanding: Flags, call: int, state: int) -> int:
+def step(following: Words, demanding: Words, call: int, state: int) -> int:
     """The next state or -1; a call that is refused once is a demanding one."""
     after = following[call, state]
     if after < 0:
@@ -98,15 +93,13 @@ def step(following: Words, demanding: Flags, call: int, state: int) -> int:
 
 
 @njit(cache=True)
-def fit(
-    following: Words, demanding: Flags, reads: Words, reads_from: Words, reads_until: Words, fitting: Words, rank: int, state: int
-) -> int:
+def fit(following: Words, demanding: Words, returns: Words, reads: Words, fitting: Words, rank: int, state: int) -> int:
     """The bits of the open pure calls that leave this state as it is."""
     known = fitting[rank, state]
     if known >= 0:
         return known
     mask = 0
-    for place in range(reads_from[rank], reads_until[rank]):
+    for place in range(returns[rank, READS_FROM], returns[rank, READS_UNTIL]):
         if step(following, demanding, reads[place, 1], state) == state:
             mask |= reads[place, 0]
     fitting[rank, state] = mask
@@ -121,10 +114,10 @@ def place_of(table: Words, position: int, mask: int) -> int:
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(32)
-    place: int = np.int64(mixed & np.uint64(size - 1))
+    place = np.int64(mixed & np.uint64(size - 1))
     while table[place, 0] >= 0 and (table[place, 0] != position or table[place, 1] != mask):
         place = (place + 1) & (size - 1)
-    return place
+    return int(place)
 
 
 @njit(cache=True)
@@ -134,12 +127,13 @@ def grown(table: Words) -> Words:
     for old in range(table.shape[0]):
         if table[old, 0] >= 0:
             place = place_of(larger, table[old, 0], table[old, 1])
-            larger[place] = table[old]
+            for column in range(3):
+                larger[place, column] = table[old, column]
     return larger
 
 
 @njit(cache=True)
-def is_known(table: Words, sets: Words, sets_next: Words, now: Words, position: int, mask: int) -> bool:
+def is_known(table: Words, sets: Words, now: Words, position: int, mask: int) -> bool:
     """True if this configuration failed, perhaps with fewer pending operations used up."""
     place = place_of(table, position, mask)
     if table[place, 0] < 0:
@@ -155,14 +149,12 @@ def is_known(table: Words, sets: Words, sets_next: Words, now: Words, position: 
                 break
         if contained:
             return True
-        link = sets_next[link]
+        link = sets[link, now.shape[0]]
     return False
 
 
 @njit(cache=True)
-def remember(
-    registers: Words, table: Words, sets: Words, sets_next: Words, now: Words, position: int, mask: int
-) -> bool:
+def remember(registers: Words, table: Words, sets: Words, now: Words, position: int, mask: int) -> bool:
     """Note that this configuration failed; False if there is no room for it yet."""
     if registers[ROOM] <= 0:
         return True
@@ -176,56 +168,56 @@ def remember(
         registers[FAILURES] += 1
     if words:
         link = registers[SETS]
-        sets[link] = now
-        sets_next[link] = table[place, 2]
+        for word in range(words):
+            sets[link, word] = now[word]
+        sets[link, words] = table[place, 2]
         table[place, 2] = link
         registers[SETS] += 1
     return True
 
 
 @njit(cache=True)
-def hope(tables: Tables, memory: Memory, rank: int, state: int) -> None:
+def hope(tables: Tables, demanding: Words, hopes: Words, rank: int, state: int) -> None:
     """What the next demanding operations to return need, those that do not fit this state: pairs of masks, -1 after the last."""
+    goal, farthest, witnesses = tables.limits[0], tables.limits[1], tables.limits[2]
     found = looked_at = 0
-    hopes = memory.hopes[rank, state]
-    for at in range(rank, min(rank + tables.farthest, tables.goal)):
-        number = tables.returning[at]
-        wanted = tables.classes[number]
-        if not memory.demanding[wanted]:
+    for at in range(rank, min(rank + farthest, goal)):
+        number = tables.returns[at, NUMBER]
+        wanted = tables.operations[number, 1]
+        if not demanding[wanted]:
             continue
         looked_at += 1
-        if step(tables.following, memory.demanding, wanted, state) < 0:
+        if step(tables.following, demanding, wanted, state) < 0:
             care, helpers = helpers_of(tables, rank, at, number, state)
             if care >= 0:
-                hopes[found, 0], hopes[found, 1] = care, helpers
+                hopes[rank, state, found, 0], hopes[rank, state, found, 1] = care, helpers
                 found += 1
-        if looked_at == tables.witnesses:
+        if looked_at == witnesses:
             break
-    if found < tables.witnesses:
-        hopes[found, 0] = -1
-    memory.hopes_known[rank, state] = 1
+    hopes[rank, state, found, 0] = -1
 
 
 @njit(cache=True)
 def helpers_of(tables: Tables, rank: int, at: int, number: int, state: int) -> tuple[int, int]:
     """What may help operation `number`, which returns at `at`; -1 if something may that is not open at `rank`."""
-    may = tables.may[state, tables.classes[number]]
-    for place in range(tables.called_from[rank + 1], tables.called_from[at + 1]):
+    returns, operations = tables.returns, tables.operations
+    may = tables.may[state, operations[number, 1]]
+    for place in range(returns[rank + 1, CALLED_FROM], returns[at + 1, CALLED_FROM]):
         other = tables.called[place]
-        if other != number and may[tables.classes[other]]:
+        if other != number and may[operations[other, 1]]:
             return -1, 0
-    for place in range(tables.pending_called[at]):
+    for place in range(returns[at, PENDING_CALLED]):
         if may[tables.pending[place, 0]]:
             return -1, 0
     helpers = own = 0
-    for place in range(tables.mutators_from[rank], tables.mutators_until[rank]):
+    for place in range(returns[rank, MUTATORS_FROM], returns[rank, MUTATORS_UNTIL]):
         if tables.mutators[place, 4] == number:
-            own = tables.own[number]
+            own = operations[number, 0]
         elif may[tables.mutators[place, 3]]:
             helpers |= tables.mutators[place, 0]
-    for place in range(tables.reads_from[rank], tables.reads_until[rank]):
+    for place in range(returns[rank, READS_FROM], returns[rank, READS_UNTIL]):
         if tables.reads[place, 2] == number:
-            own = tables.own[number]
+            own = operations[number, 0]
         elif may[tables.reads[place, 1]]:
             helpers |= tables.reads[place, 0]
     return helpers | own, helpers
@@ -243,78 +235,74 @@ def is_hopeless(hopes: Words, rank: int, state: int, mask: int) -> bool:
     return False
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def is_used(used: Words, index: int) -> int:
     """True if this pending operation is in the set."""
     return used[index // BITS] >> (index % BITS) & 1
 
 
 @njit(cache=True)
-def next_pending(tables: Tables, memory: Memory, rank: int, mask: int, state: int, start: int) -> tuple[int, int]:
+def next_pending(
+    tables: Tables, demanding: Words, fitting: Words, used: Words, rank: int, mask: int, state: int, start: int
+) -> tuple[int, int]:
     """The next pending operation from `start` that is worth placing here, and the state after it; (-1, -1): none is."""
-    used = memory.used_now
-    low, high = tables.mutators_from[rank], tables.mutators_until[rank]
+    following, pending, mutators, calls = tables.following, tables.pending, tables.mutators, tables.calls
+    low, high = tables.returns[rank, MUTATORS_FROM], tables.returns[rank, MUTATORS_UNTIL]
     asked = False
-    for index in range(start, tables.pending_called[rank]):
-        if is_used(used, index):
-            continue
-        enabled = True
+    for index in range(start, tables.returns[rank, PENDING_CALLED]):
+        enabled = not is_used(used, index)
         for word in range(used.shape[0]):
-            if tables.pending_earlier[index, word] & ~used[word]:
+            if pending[index, 2 + word] & ~used[word]:
                 enabled = False
-                break
         if not enabled:
             continue
-        call = tables.pending[index, 0]
-        following = step(tables.following, memory.demanding, call, state)
-        if following < 0 or following == state:
+        call = pending[index, 0]
+        after = step(following, demanding, call, state)
+        if after < 0 or after == state:
             continue
         twin = False
         for place in range(low, high):
-            if not mask & tables.mutators[place, 0]:
-                other = tables.mutators[place, 3]
+            if not mask & mutators[place, 0]:
+                other = mutators[place, 3]
                 # All are asked the first time, since that is what makes calls demanding.
-                after = step(tables.following, memory.demanding, other, state) if not asked else tables.following[other, state]
-                if after == following and tables.requests[other] == tables.requests[call]:
+                result = following[other, state] if asked else step(following, demanding, other, state)
+                if result == after and calls[other, 0] == calls[call, 0]:
                     twin = True
         asked = True
-        if not twin and needed(tables, memory, rank, mask, state, following, index):
-            return index, following
+        if not twin and needed(tables, demanding, fitting, used, rank, mask, state, after, index):
+            return index, after
     return -1, -1
 
 
 @njit(cache=True)
-def needed(tables: Tables, memory: Memory, rank: int, mask: int, before: int, after: int, taken: int) -> bool:
+def needed(
+    tables: Tables, demanding: Words, fitting: Words, used: Words, rank: int, mask: int, before: int, after: int, taken: int
+) -> bool:
     """True if some enabled call behaves differently in state `after` than in state `before`."""
-    known = fit(
-        tables.following, memory.demanding, tables.reads, tables.reads_from, tables.reads_until, memory.fitting, rank, after
-    )
-    if known & ~mask:
+    following, returns = tables.following, tables.returns
+    if fit(following, demanding, returns, tables.reads, fitting, rank, after) & ~mask:
         return True
-    for place in range(tables.mutators_from[rank], tables.mutators_until[rank]):
-        if not mask & tables.mutators[place, 0] and differs(tables, memory, tables.mutators[place, 3], before, after):
+    for place in range(returns[rank, MUTATORS_FROM], returns[rank, MUTATORS_UNTIL]):
+        if not mask & tables.mutators[place, 0] and differs(following, demanding, tables.mutators[place, 3], before, after):
             return True
-    for index in range(tables.pending_called[rank]):
-        if index == taken or is_used(memory.used_now, index):
-            continue
-        if differs(tables, memory, tables.pending[index, 0], before, after):
+    for index in range(returns[rank, PENDING_CALLED]):
+        if index != taken and not is_used(used, index) and differs(following, demanding, tables.pending[index, 0], before, after):
             return True
     return False
 
 
-@njit(cache=True, inline="always")
-def differs(tables: Tables, memory: Memory, call: int, before: int, after: int) -> bool:
+@njit(cache=True)
+def differs(following: Words, demanding: Words, call: int, before: int, after: int) -> bool:
     """True if the call is possible in `after` and does not lead where it leads from `before`."""
-    following = step(tables.following, memory.demanding, call, after)
-    return following >= 0 and following != step(tables.following, memory.demanding, call, before)
+    result = step(following, demanding, call, after)
+    return result >= 0 and result != step(following, demanding, call, before)
 
 
 @njit(cache=True)
-def note_best(memory: Memory, rank: int, depth: int) -> None:
+def note_best(registers: Words, stack: Words, best: Words, rank: int, depth: int) -> None:
     """Keep the path at hand, of which `SHARED` choices are kept already."""
-    registers, stack = memory.registers, memory.stack
     for place in range(registers[SHARED], depth):
-        memory.best[place] = stack[place, 4]
+        best[place] = stack[place, 4]
     registers[SHARED] = registers[BEST_DEPTH] = depth
     registers[BEST_RANK] = rank
 
@@ -323,15 +311,12 @@ def note_best(memory: Memory, rank: int, depth: int) -> None:
 def run(tables: Tables, memory: Memory, budget: int) -> int:
     """Go on for about `budget` steps, and say why it returned; see `Search.run`."""
     registers, stack, used, now = memory.registers, memory.stack, memory.used, memory.used_now
-    demanding, fitting, hopes, hopes_known = memory.demanding, memory.fitting, memory.hopes, memory.hopes_known
-    table, sets, sets_next = memory.table, memory.sets, memory.sets_next
-    following, bits = tables.following, tables.bits
-    mutators, mutators_from, mutators_until = tables.mutators, tables.mutators_from, tables.mutators_until
-    reads, reads_from, reads_until = tables.reads, tables.reads_from, tables.reads_until
-    states, has_pending = following.shape[1], now.shape[0] > 0
+    demanding, fitting, hopes, table, sets = memory.demanding, memory.fitting, memory.hopes, memory.table, memory.sets
+    following, returns, mutators, reads = tables.following, tables.returns, tables.mutators, tables.reads
+    states, words = following.shape[1], now.shape[0]
     rank, mask, state, at, depth = registers[RANK], registers[MASK], registers[STATE], registers[AT], registers[DEPTH]
     resume = registers[RESUME]
-    total = tables.goal
+    total = tables.limits[0]
     steps = 0
     reason = DECIDED
     while rank < total:
@@ -341,24 +326,24 @@ def run(tables: Tables, memory: Memory, budget: int) -> int:
                 reason = PAUSED
                 break
             while rank < total:
-                mask |= fit(following, demanding, reads, reads_from, reads_until, fitting, rank, state)
-                bit = bits[rank]
+                mask |= fit(following, demanding, returns, reads, fitting, rank, state)
+                bit = returns[rank, BIT]
                 steps += 1
                 if not mask & bit:
                     break
                 mask ^= bit
                 rank += 1
             if rank > registers[BEST_RANK]:
-                note_best(memory, rank, depth)
+                note_best(registers, stack, memory.best, rank, depth)
             if rank == total:
                 break
-            alive = not is_known(table, sets, sets_next, now, rank * states + state, mask)
+            alive = not is_known(table, sets, now, rank * states + state, mask)
             if alive:
-                if not hopes_known[rank, state]:
-                    hope(tables, memory, rank, state)
+                if hopes[rank, state, 0, 0] == UNKNOWN:
+                    hope(tables, demanding, hopes, rank, state)
                 alive = not is_hopeless(hopes, rank, state, mask)
         if alive:
-            low, high = mutators_from[rank], mutators_until[rank]
+            low, high = returns[rank, MUTATORS_FROM], returns[rank, MUTATORS_UNTIL]
             after = number = -1
             count = high - low
             while at < count and not resume:
@@ -368,16 +353,17 @@ def run(tables: Tables, memory: Memory, budget: int) -> int:
                     after = step(following, demanding, mutators[place, 3], state)
                     if after >= 0:
                         stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3] = rank, mask, state, at
-                        if has_pending:
-                            used[depth] = now
+                        for word in range(words):
+                            used[depth, word] = now[word]
                         number = mutators[place, 4]
                         mask |= mutators[place, 0]
                         break
-            if after < 0 and has_pending and not resume:
-                index, after = next_pending(tables, memory, rank, mask, state, at - count)
+            if after < 0 and words and not resume:
+                index, after = next_pending(tables, demanding, fitting, now, rank, mask, state, at - count)
                 if after >= 0:
                     stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3] = rank, mask, state, count + index + 1
-                    used[depth] = now
+                    for word in range(words):
+                        used[depth, word] = now[word]
                     now[index // BITS] |= 1 << (index % BITS)
                     number = tables.pending[index, 1]
             if after >= 0:
@@ -386,7 +372,7 @@ def run(tables: Tables, memory: Memory, budget: int) -> int:
                 state, at = after, 0
                 continue
             resume = 0
-            if not remember(registers, table, sets, sets_next, now, rank * states + state, mask):
+            if not remember(registers, table, sets, now, rank * states + state, mask):
                 resume = 1
                 reason = FULL
                 break
@@ -394,8 +380,8 @@ def run(tables: Tables, memory: Memory, budget: int) -> int:
             break
         depth -= 1
         rank, mask, state, at = stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3]
-        if has_pending:
-            now[:] = used[depth]
+        for word in range(words):
+            now[word] = used[depth, word]
         if registers[SHARED] > depth:
             registers[SHARED] = depth
     registers[RANK], registers[MASK], registers[STATE], registers[AT], registers[DEPTH] = rank, mask, state, at, depth

@@ -117,13 +117,13 @@ def analyse(
     """
     counting = _counting(specification, operations)
     # Independent objects are only told apart by their parts; of all others a monitor looks at the whole at once.
-    found = None if isinstance(specification, Independent) else conflict(specification, counting)
+    found = None if isinstance(specification, Independent) else conflict(specification, counting, fast=fast)
     if found is not None:
         return _decided(specification, counting, found)
     parts = _split(specification, counting)
     searches: list[tuple[Hashable, Search]] = []
     for part, members in parts.items():
-        found = conflict(specification, members) if len(parts) > 1 or isinstance(specification, Independent) else None
+        found = conflict(specification, members, fast=fast) if len(parts) > 1 or isinstance(specification, Independent) else None
         if found is None:
             searches.append((part, Search(specification, members, fast=fast)))
         elif found.operations:
