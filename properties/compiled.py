@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from .history import Operation
 from .specification import Specification
-from .steps import Steps
+from .steps import Steps, closed
 from .window import Window
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ __all__ = ["LONG", "Compiled", "compiled"]
 
 LONG = 200_000
 """Steps that a search takes before it asks for the kernel: some tenths of a second."""
-
-STATES, ASKED, CELLS = 256, 200_000, 4_000_000
-"""The most states of an object, questions to its specification, and returns times states: beyond those a search stays in Python."""
 
 ROWS = 1 << 14
 """Entries that tables of failures begin with."""
@@ -53,26 +50,10 @@ def compiled(
     kernel = import_module(".kernel", __package__)
     if window.width > kernel.BITS:
         return None
-    closed = _closed(Steps(specification, operations), len(window.returning))
-    if closed is None:
+    steps = closed(Steps(specification, operations), len(window.returning))
+    if steps is None:
         return None
-    return Compiled(kernel, window, closed, goal, remembered, limits)
-
-
-def _closed(steps: Steps, returns: int) -> Steps | None:
-    """The table with every call asked in every state that can be reached; None if that is too much, or a pure call changes a state."""
-    calls = range(len(steps.calls))
-    state = 0
-    while state < len(steps.states):
-        for call in calls:
-            following = steps.step(call, state)
-            if following >= 0 and following != state and steps.pure[call]:
-                return None
-        state += 1
-        known = len(steps.states)
-        if known > STATES or known * max(len(calls) ** 2, 1) > ASKED * 10 or known * len(calls) > ASKED or known * returns > CELLS:
-            return None
-    return steps
+    return Compiled(kernel, window, steps, goal, remembered, limits)
 
 
 class Compiled:

@@ -2,8 +2,9 @@
 
 `analyse` splits a history into the parts that the specification names (locality: Herlihy & Wing 1990), searches each part (see
 `search.py`), and says what it found.  The parts take turns with growing budgets, because one part may refute in a millisecond
-what another cannot decide in an hour.  Objects all of whose values are different (registers, queues, stacks, sets, ...) need no search:
-`monitors` decides them in log-linear time, and the search is left with the few operations that explain a violation.
+what another cannot decide in an hour; and a search that is stuck is helped by a look at the stretch where it is (`stretches.py`).
+Objects all of whose values are different (registers, queues, stacks, sets, ...) need no search: `monitors` decides them in log-linear
+time, and the search is left with the few operations that explain a violation.
 
 `Linearizable` is the property.  Its monitor collects operations and searches at the end.  Linearizability is closed under
 prefixes, so a run that cannot be repaired is recognised on the way too, whenever the history has grown by half since the last
@@ -15,7 +16,7 @@ only (`killpoint check` does); a verdict that it cut short says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .collecting import Collecting
@@ -25,6 +26,7 @@ from .independent import Independent
 from .monitors import Conflict, conflict, method
 from .search import Deepest, Search, furthest
 from .specification import Specification, SpecificationError, call_of
+from .stretches import Stretches
 from .verdict import Evidence, Monitor, Status, Verdict
 
 __all__ = ["Analysis", "Linearizable", "analyse", "parts_of"]
@@ -37,6 +39,11 @@ EXPLAINING = 200_000
 
 FIRST_TURN, LONGEST_TURN = 256, 16_384
 """Steps that a part may take before it is another's turn: the first time, and at most (tens of milliseconds)."""
+
+FIRST_LOOK, LONGEST_LOOK = 40_000, 200_000
+"""Steps after which a search that has decided nothing is helped by its stretches: the first time (then whenever it has taken twice as
+many), and how many that may take at most.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ def analyse(
         elif found.operations:
             return _decided(specification, members, found)
     monitored = method(specification) if len(searches) < len(parts) else ""
-    analysis, refutation = _take_turns(searches, budget, expired)
+    analysis, refutation = _take_turns(specification, parts, searches, budget, expired)
     if refutation is not None:
         deepest = furthest(specification, parts[analysis.part], refutation, EXPLAINING)
         return replace(analysis, deepest=deepest, method=_searched(analysis.steps))
@@ -164,31 +171,49 @@ def _decided(specification: Specification, operations: Sequence[Operation], foun
 
 
 def _take_turns(
-    searches: Sequence[tuple[Hashable, Search]], budget: int | None, expired: Callable[[], bool] | None
+    specification: Specification,
+    parts: Mapping[Hashable, Sequence[Operation]],
+    searches: Sequence[tuple[Hashable, Search]],
+    budget: int | None,
+    expired: Callable[[], bool] | None,
 ) -> tuple[Analysis, Search | None]:
-    """The analysis, and the search that refuted a part."""
+    """The analysis, and the search that refuted a part, or was stuck where a stretch refutes it."""
     spent = 0
-    undecided = list(searches)
+    undecided = [_Part(part, search, Stretches(specification, parts[part])) for part, search in searches]
     turn = FIRST_TURN
     while undecided:
         remaining = []
-        for part, search in undecided:
+        for one in undecided:
+            search, stretches = one.search, one.stretches
             if budget is not None and spent >= budget:
                 reason = f"not decided within {budget} steps"
-                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason), None
+                return Analysis(Status.UNKNOWN, spent, one.part, search.deepest(), reason=reason), None
             if expired is not None and expired():
                 reason = "not decided before the deadline, which depends on the machine"
-                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason), None
-            before = search.steps
+                return Analysis(Status.UNKNOWN, spent, one.part, search.deepest(), reason=reason), None
+            before = search.steps + stretches.steps
             outcome = search.run(turn if budget is None else min(turn, budget - spent))
-            spent += search.steps - before
+            if outcome is None and search.steps >= one.look_at:
+                one.look_at *= 2
+                outcome = False if stretches.refute(search.passed, min(search.steps // 4, LONGEST_LOOK)) else None
+            spent += search.steps + stretches.steps - before
             if outcome is False:
-                return Analysis(Status.INVALID, spent, part), search
+                return Analysis(Status.INVALID, spent, one.part), search
             if outcome is None:
-                remaining.append((part, search))
+                remaining.append(one)
         undecided = remaining
         turn = min(2 * turn, LONGEST_TURN)
     return Analysis(Status.VALID, spent), None
+
+
+@dataclass
+class _Part:
+    """A part that is not decided yet; when its search has taken `look_at` steps, its stretches are looked at."""
+
+    part: Hashable
+    search: Search
+    stretches: Stretches
+    look_at: int = FIRST_LOOK
 
 
 @dataclass(frozen=True)

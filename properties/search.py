@@ -38,7 +38,7 @@ Source: Wing & Gong 1993; Lowe, "Testing for linearizability", 2017 (the cache);
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -82,7 +82,8 @@ class Search:
     `operations` are those that count: no failed ones, except those that the specification takes as evidence.  At most `memory`
     failed configurations are remembered (about 150 bytes each); beyond that the search goes on, but may repeat itself.  With a
     `goal` it is enough to pass that many returns.  `fast` lets a long search go on in compiled code, with the same answers: `continued` is
-    that (`compiled.py`), or None.
+    that (`compiled.py`), or None.  Operations whose ids are `optional` need not
+    happen (see `stretches.py`).
 
     Raises:
         SpecificationError: the specification does not know an operation.
@@ -96,6 +97,7 @@ class Search:
         goal: int | None = None,
         *,
         fast: bool = False,
+        optional: Collection[int] = (),
     ) -> None:
         self.steps = 0
         self.outcome: bool | None = None
@@ -108,7 +110,8 @@ class Search:
         guide = specification.in_hindsight(self._operations) if goal is None else specification
         self._guide = guide
         self._table = Steps(guide, self._operations)
-        self._window = Window(self._operations, self._table.classes, self._table.pure)
+        skip = self._table.add_skip() if optional else -1
+        self._window = Window(self._operations, self._table.classes, self._table.pure, optional, skip)
         returns = len(self._window.returning)
         self._goal = returns if goal is None else min(goal, returns)
         # Per return, by state: the open pure calls that fit it, what is known to help, and the configurations that failed.
@@ -286,7 +289,7 @@ class Search:
             if at > rank:
                 later += window.called[at]
             number = window.returning[at]
-            if table.demanding[table.classes[number]]:
+            if table.demanding[table.classes[number]] and not window.optional[number]:
                 looked_at += 1
                 if table.step(table.classes[number], state) < 0:
                     hope = self._helpers(rank, at, number, state, later)
