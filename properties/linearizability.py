@@ -40,7 +40,7 @@ EXPLAINING = 200_000
 FIRST_TURN, LONGEST_TURN = 256, 16_384
 """Steps that a part may take before it is another's turn: the first time, and at most (tens of milliseconds)."""
 
-FIRST_LOOK, LONGEST_LOOK = 40_000, 200_000
+FIRST_LOOK, LONGEST_LOOK = 40_000, 1_000_000
 """Steps after which a search that has decided nothing is helped by its stretches: the first time (then whenever it has taken twice as
 many), and how many that may take at most.
 """
@@ -191,12 +191,15 @@ def _take_turns(
             if expired is not None and expired():
                 reason = "not decided before the deadline, which depends on the machine"
                 return Analysis(Status.UNKNOWN, spent, one.part, search.deepest(), reason=reason), None
-            before = search.steps + stretches.steps
+            before, looked = search.steps, stretches.steps
             outcome = search.run(turn if budget is None else min(turn, budget - spent))
             if outcome is None and search.steps >= one.look_at:
                 one.look_at *= 2
-                outcome = False if stretches.refute(search.passed, min(search.steps // 4, LONGEST_LOOK)) else None
-            spent += search.steps + stretches.steps - before
+                look = min(search.steps // 2, LONGEST_LOOK)
+                if budget is not None:
+                    look = min(look, budget - spent - (search.steps - before))
+                outcome = False if stretches.refute(search.passed, look, expired) else None
+            spent += search.steps - before + stretches.steps - looked
             if outcome is False:
                 return Analysis(Status.INVALID, spent, one.part), search
             if outcome is None:

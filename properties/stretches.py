@@ -34,6 +34,9 @@ __all__ = ["Stretches"]
 REACHES = (16, 64, 256)
 """How many returns before the one at which a search is stuck a stretch begins."""
 
+TURN = 16_384
+"""Steps between two looks at the clock."""
+
 
 class Stretches:
     """The stretches of one part of a history; `operations` as for `Search`.  `steps` counts what was spent."""
@@ -45,10 +48,10 @@ class Stretches:
         self._returns: list[int] = []
         self._states: Sequence[State] | None = None
 
-    def refute(self, rank: int, budget: int) -> bool:
+    def refute(self, rank: int, budget: int, expired: Callable[[], bool] | None = None) -> bool:
         """True if a stretch around this return, at which a search is stuck, shows that there is no linearization.
 
-        Takes about `budget` steps at most.
+        Takes about `budget` steps at most, and ends when `expired`, which is asked every `TURN` steps.
         """
         if not self._returns:
             self._returns = sorted(one.completed for one in self._operations if one.completed is not None)
@@ -58,18 +61,20 @@ class Stretches:
             return False
         ends = self.steps + budget
         high = min(rank + FARTHEST, len(self._returns) - 1)
-        return any(self._refuted(rank - reach, high, ends) for reach in REACHES if reach < rank)
+        return any(self._refuted(rank - reach, high, ends, expired) for reach in REACHES if reach < rank)
 
-    def _refuted(self, low: int, high: int, ends: int) -> bool:
+    def _refuted(self, low: int, high: int, ends: int, expired: Callable[[], bool] | None) -> bool:
         """True if no state leads through the returns from `low` to `high`."""
         assert self._states is not None
         members, optional = self._members(self._returns[low - 1], self._returns[high])
         goal = sum(one.completed is not None and one.completed <= self._returns[high] for one in members)
         for state in self._states:
             search = Search(_From(self._specification, state), members, goal=goal, optional=optional)
-            passed = search.run(max(ends - self.steps, 0))
-            self.steps += search.steps
-            if passed is not False:
+            while search.outcome is None and self.steps < ends and not (expired is not None and expired()):
+                before = search.steps
+                search.run(min(TURN, ends - self.steps))
+                self.steps += search.steps - before
+            if search.outcome is not False:
                 return False
         return True
 
