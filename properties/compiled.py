@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from .history import Operation
@@ -29,13 +28,24 @@ from .window import Window
 if TYPE_CHECKING:
     from . import kernel
 
-__all__ = ["LONG", "Compiled", "compiled"]
+__all__ = ["LONG", "Compiled", "compiled", "load"]
 
 LONG = 200_000
 """Steps that a search takes before it asks for the kernel: some tenths of a second."""
 
 ROWS = 1 << 14
 """Entries that tables of failures begin with."""
+
+
+def load(name: str) -> Any:
+    """A module that needs numba, by its name relative to this package; None where it cannot be loaded.
+
+    That is where numba is not installed, or at odds with the numpy that is, or finds no folder for what it compiles.
+    """
+    try:
+        return import_module(name, __package__)
+    except (ImportError, RuntimeError):
+        return None
 
 
 def compiled(
@@ -45,15 +55,13 @@ def compiled(
 
     `operations` are in order of invocation, `window` is theirs; `limits` are those of looking ahead (`FARTHEST`, `WITNESSES`).
     """
-    if find_spec("numba") is None or not window.returning:
-        return None
-    kernel = import_module(".kernel", __package__)
-    if window.width > kernel.BITS:
+    code = load(".kernel") if window.returning else None
+    if code is None or window.width > code.BITS:
         return None
     steps = closed(Steps(specification, operations), len(window.returning))
     if steps is None:
         return None
-    return Compiled(kernel, window, steps, goal, remembered, limits)
+    return Compiled(code, window, steps, goal, remembered, limits)
 
 
 class Compiled:

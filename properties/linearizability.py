@@ -179,7 +179,7 @@ def _take_turns(
 ) -> tuple[Analysis, Search | None]:
     """The analysis, and the search that refuted a part, or was stuck where a stretch refutes it."""
     spent = 0
-    undecided = [_Part(part, search, Stretches(specification, parts[part])) for part, search in searches]
+    undecided = [_Part(part, search, Stretches(specification, parts[part]), FIRST_LOOK) for part, search in searches]
     turn = FIRST_TURN
     while undecided:
         remaining = []
@@ -216,7 +216,7 @@ class _Part:
     part: Hashable
     search: Search
     stretches: Stretches
-    look_at: int = FIRST_LOOK
+    look_at: int
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ monitor applies.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from ..compiled import load
 from ..conflict import Conflict, last_event
 from ..containers import FifoQueue, PriorityQueue, Stack
 from ..counter import Counter
@@ -95,8 +94,8 @@ def conflict(specification: Specification, operations: Sequence[Operation], *, f
         return chosen.decide(specification, operations)
     assert chosen.decide_events is not None
     dense, last = _dense(operations)
-    compiled = fast and chosen.sweeps and len(operations) >= MANY and find_spec("numba") is not None
-    found = chosen.decide_events(specification, dense, last, *([import_module(".sweeps", __package__)] if compiled else []))
+    compiled = load(".monitors.sweeps") if fast and chosen.sweeps and len(operations) >= MANY else None
+    found = chosen.decide_events(specification, dense, last, *([compiled] if compiled is not None else []))
     return found if dense is operations else _outer(found, operations)
 
 

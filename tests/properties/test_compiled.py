@@ -24,6 +24,7 @@ from killpoint.properties import (
     Register,
     Specification,
     Status,
+    linearizability,
     monitors,
 )
 from killpoint.properties import compiled as compiling
@@ -48,6 +49,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(searching, "LONG", 0)
     monkeypatch.setattr(compiling, "ROWS", 4)
     return
+
+
+@pytest.fixture
+def unaided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stretch of a history is looked at, so that searches are long."""
+    monkeypatch.setattr(linearizability, "FIRST_LOOK", 1 << 60)
 
 
 def judged(specification: Specification, history: list[Operation]) -> list[Operation]:
@@ -112,10 +119,9 @@ def crowded(seed: int, clients: int, size: int, *, crashed: float = 0.0) -> list
     return operations
 
 
-@pytest.mark.parametrize("seed", [1, 17])
-def test_long_search_goes_on_where_it_was(seed: int) -> None:
+def test_long_search_goes_on_where_it_was() -> None:
     """It begins in Python, and the compiled part says what Python would have said."""
-    operations = crowded(seed, 20, 1500)
+    operations = crowded(17, 20, 1500)
     slow, fast = Search(CasRegister(), operations), Search(CasRegister(), operations, fast=True)
     for search in (slow, fast):
         while search.run(50_000) is None:
@@ -128,16 +134,18 @@ def test_long_search_goes_on_where_it_was(seed: int) -> None:
     assert words[0] == words[1]
 
 
+@pytest.mark.usefixtures("unaided")
 def test_verdict_is_the_same_with_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
     operations = crowded(17, 20, 1500)
     checker = Linearizable(CasRegister(), budget=None)
     fast = checker.judge(operations, fast=True)
     assert fast.status is Status.INVALID
     assert fast == checker.judge(operations)
-    monkeypatch.setattr(compiling, "find_spec", lambda _name: None)
+    monkeypatch.setattr(compiling, "load", lambda _name: None)
     assert fast == checker.judge(operations, fast=True), "without numba"
 
 
+@pytest.mark.usefixtures("unaided")
 def test_budget_is_spent_at_the_same_moment() -> None:
     operations = crowded(3, 20, 1500)
     for budget in (199_999, 250_000):
@@ -149,6 +157,7 @@ def test_budget_is_spent_at_the_same_moment() -> None:
         assert (fast.deepest.placed, fast.deepest.stuck) == (slow.deepest.placed, slow.deepest.stuck)
 
 
+@pytest.mark.usefixtures("unaided")
 def test_deadline_stops_the_compiled_search() -> None:
     """It is asked every few thousand steps, which take some milliseconds."""
     operations = crowded(3, 20, 1500)
@@ -276,3 +285,19 @@ def test_priorities_may_be_anything_that_compares(values: tuple[object, object],
         slow, fast = (monitors.conflict(specification, history, fast=wanted) for wanted in (False, True))
         assert fast == slow
         assert (slow is None) is (values == (1, "a"))
+
+
+def test_compiled_code_that_cannot_be_loaded_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not installed, at odds with the numpy that is, or with no folder to keep what it compiles in."""
+    failures = [ModuleNotFoundError("numba"), ImportError("numpy"), RuntimeError("no locator available")]
+
+    def fails(*_names: object) -> None:
+        raise failures.pop()
+
+    operations = crowded(5, 10, 1500)
+    monkeypatch.setattr(searching, "LONG", 0)
+    monkeypatch.setattr(compiling, "import_module", fails)
+    while failures:
+        search = Search(CasRegister(), operations, fast=True)
+        assert search.run(1 << 30) is False
+        assert search.continued is None
