@@ -2,10 +2,10 @@
 
     python benchmarks/checkers.py [--fast] [NAME ...]
 
-A name (or part of one) selects; `--fast` judges in compiled code, where it pays.  Histories are made from seeds by one
-generator for all objects: clients that are always about to call (two thirds of them are in flight at any time), calls that take effect at
-a random moment, and all values different, except for the store.  Each case is a process of its own: seconds are the median CPU time of three looks, memory is the peak of the process, history
-included.  Time is to grow at most twelvefold from 100,000 to 1,000,000 operations.
+A name (or part of one) selects; `--fast` judges in compiled code, where it pays.  Histories are made from seeds by one generator for all
+objects: clients that are always about to call (two thirds of them are in flight at any time), calls that take effect at a random moment,
+and all values different, except for the store.  Each case is a process of its own: seconds are the median CPU time of three looks, memory
+is the peak of the process, history included.  Time is to grow at most twelvefold from 100,000 to 1,000,000 operations.
 """
 
 from __future__ import annotations
