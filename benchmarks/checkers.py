@@ -1,11 +1,11 @@
 """How long checkers take on large histories, and how much memory: what is wanted, and what was measured.
 
-    python benchmarks/checkers.py [NAME ...]
+    python benchmarks/checkers.py [--fast] [NAME ...]
 
-A name (or part of one) selects.  Histories are made from seeds by one generator for all objects: clients that are always about to call
-(two thirds of them are in flight at any time), calls that take effect at a random moment, and all values different, except for the
-store.  Each case is a process of its own: seconds are the median CPU time of three looks, memory is the peak of the process, history
-included.  Time is to grow at most twelvefold from 100,000 to 1,000,000 operations.
+A name (or part of one) selects; `--fast` judges in compiled code, where it pays.  Histories are made from seeds by one generator for all
+objects: clients that are always about to call (two thirds of them are in flight at any time), calls that take effect at a random moment,
+and all values different, except for the store.  Each case is a process of its own: seconds are the median CPU time of three looks, memory
+is the peak of the process, history included.  Time is to grow at most twelvefold from 100,000 to 1,000,000 operations.
 """
 
 from __future__ import annotations
@@ -238,14 +238,14 @@ CASES: dict[str, Case] = {
 }
 
 
-def measure(name: str, size: int) -> dict[str, object]:
+def measure(name: str, size: int, *, fast: bool) -> dict[str, object]:
     """Seconds, megabytes and the verdict for one case, in this process."""
     specification, make, clients, _wanted, crashed, stale = CASES[name]
     operations = recorded(make(), clients, size, crashed=crashed or 0.0, stale=stale)
     seconds = []
     for _ in range(LOOKS):
         began = time.process_time()
-        analysis = analyse(specification, operations, None)
+        analysis = analyse(specification, operations, None, fast=fast)
         seconds.append(time.process_time() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = f"{analysis.status.value} {analysis.method}"
@@ -253,9 +253,9 @@ def measure(name: str, size: int) -> dict[str, object]:
     return {"seconds": statistics.median(seconds), "megabytes": peak, "found": found, "right": right}
 
 
-def measured(name: str, size: int) -> dict[str, float | str | bool]:
+def measured(name: str, size: int, *, fast: bool) -> dict[str, float | str | bool]:
     """The same in a fresh process."""
-    command = [sys.executable, __file__, "--case", name, str(size)]
+    command = [sys.executable, __file__, "--case", name, str(size), *(["--fast"] if fast else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result: dict[str, float | str | bool] = json.loads(done.stdout)
     return result
@@ -263,18 +263,20 @@ def measured(name: str, size: int) -> dict[str, float | str | bool]:
 
 def main(names: list[str]) -> int:
     """Print the table; 1 if a verdict is wrong."""
+    fast = "--fast" in names
+    names = [name for name in names if name != "--fast"]
     if names[:1] == ["--case"]:
-        print(json.dumps(measure(names[1], int(names[2]))))
+        print(json.dumps(measure(names[1], int(names[2]), fast=fast)))
         return 0
     table = Table("history", "operations", "wanted s", "measured s", "MB", "growth", "found")
     wrong = 0
     for name, (_specification, _make, clients, wanted, crashed, _stale) in CASES.items():
         if names and not any(part in name for part in names):
             continue
-        small = measured(name, 100_000)
+        small = measured(name, 100_000, fast=fast)
         rows = [(100_000, small, wanted if crashed is not None else None, "")]
         if crashed is None:
-            large = measured(name, 1_000_000)
+            large = measured(name, 1_000_000, fast=fast)
             growth = float(large["seconds"]) / max(float(small["seconds"]), 1e-9)
             rows.append((1_000_000, large, wanted, f"{growth:.1f}{'' if growth <= GROWTH else '  MISSED'}"))
         for size, found, limit, growth_shown in rows:

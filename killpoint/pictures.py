@@ -36,8 +36,10 @@ class Picture:
     @classmethod
     def of(cls, examined: Examined, title: str, timeout: float | None = None) -> Picture:
         """The picture of what was examined; orders are looked for in at most `timeout` seconds."""
-        if examined.specification is None:
+        if examined.workload:
             return cls(_transactions(examined, title))
+        if examined.specification is None:
+            return cls(history_html(examined.history, examined.operations, title=title, verdict=examined.verdict))
         history, operations = examined.history, examined.operations
         return cls(_object(history, operations, operations, examined.specification, examined.verdict, title, timeout))
 

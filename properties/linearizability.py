@@ -2,8 +2,9 @@
 
 `analyse` splits a history into the parts that the specification names (locality: Herlihy & Wing 1990), searches each part (see
 `search.py`), and says what it found.  The parts take turns with growing budgets, because one part may refute in a millisecond
-what another cannot decide in an hour.  Objects all of whose values are different (registers, queues, stacks, sets, ...) need no search:
-`monitors` decides them in log-linear time, and the search is left with the few operations that explain a violation.
+what another cannot decide in an hour; and a search that is stuck is helped by a look at the stretch where it is (`stretches.py`).
+Objects all of whose values are different (registers, queues, stacks, sets, ...) need no search: `monitors` decides them in log-linear
+time, and the search is left with the few operations that explain a violation.
 
 `Linearizable` is the property.  Linearizability is closed under prefixes, so its monitor says `invalid` at the very event that nothing
 can repair: it keeps a witness, an order that explains all that has completed (see `witness.py`).  Where keeping it becomes too hard it
@@ -16,7 +17,7 @@ only (`killpoint check` does); a verdict that it cut short says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .collecting import Collecting, advice
@@ -27,6 +28,7 @@ from .monitors import Conflict, conflict, method, whole
 from .progress import Interrupted, Progress
 from .search import Deepest, Memory, Search, furthest
 from .specification import Specification, SpecificationError, call_of
+from .stretches import Stretches
 from .verdict import Evidence, Monitor, Status, Verdict
 from .witness import Fate, Witness
 
@@ -45,6 +47,11 @@ LONGEST = 200_000
 
 FIRST_TURN, LONGEST_TURN = 256, 16_384
 """Steps that a part may take before it is another's turn: the first time, and at most (tens of milliseconds)."""
+
+FIRST_LOOK, LONGEST_LOOK = 40_000, 1_000_000
+"""Steps after which a search that has decided nothing is helped by its stretches: the first time (then whenever it has taken twice as
+many), and how many that may take at most.
+"""
 
 
 @dataclass(frozen=True)
@@ -117,12 +124,13 @@ def analyse(
     expired: Callable[[], bool] | None = None,
     *,
     orders: bool = False,
+    fast: bool = False,
 ) -> Analysis:
     """Decide whether `operations` are linearizable, in at most `budget` steps (None: as many as it takes).
 
     `expired` is asked every few thousand steps; True ends the search with `unknown`, and so does `Interrupted`, raised by whoever
     watches a clock or the memory, wherever it comes.  With `orders` a valid analysis holds the order found for each part that was
-    searched.
+    searched.  `fast` lets long searches go on in compiled code where that is installed (see `compiled.py`): the answer is the same.
 
     Raises:
         SpecificationError: the specification does not know an operation, or fails (see `guard`).
@@ -130,7 +138,7 @@ def analyse(
     progress = Progress()
     operations = [*operations]
     try:
-        return _analyse(specification, guarded(specification, operations), operations, budget, expired, progress, orders=orders)
+        return _analyse(specification, guarded(specification, operations), operations, budget, expired, progress, orders=orders, fast=fast)
     except (Interrupted, MemoryError) as stop:
         why = str(stop) if isinstance(stop, Interrupted) else "not decided, as there is no more memory"
     except (TypeError, RecursionError) as error:
@@ -150,25 +158,26 @@ def _analyse(
     progress: Progress,
     *,
     orders: bool,
+    fast: bool,
 ) -> Analysis:
     """Monitors look at the specification that was `given`, the search asks the guarded one."""
     counting = _counting(specification, operations)
     at_once = whole(given)
-    found = conflict(given, counting) if at_once else None
+    found = conflict(given, counting, fast=fast) if at_once else None
     if found is not None:
         return _decided(given, specification, counting, found)
     parts = _split(specification, counting)
     progress.parts, progress.method = len(parts), method(given)
     memory = Memory()
     for part, members in parts.items():
-        found = None if at_once and len(parts) == 1 else conflict(given, members)
+        found = None if at_once and len(parts) == 1 else conflict(given, members, fast=fast)
         if found is None:
-            progress.searches.append((part, Search(specification, members, memory)))
+            progress.searches.append((part, Search(specification, members, memory, fast=fast)))
         elif found.operations:
             return _decided(given, specification, members, found)
         else:
             progress.monitored += 1
-    analysis = _take_turns(progress, budget, expired)
+    analysis = _take_turns(specification, parts, progress, budget, expired)
     if progress.refuted is not None:
         deepest = furthest(specification, parts[analysis.part], progress.refuted[1], EXPLAINING)
         return replace(analysis, deepest=deepest, method=_searched(analysis.steps))
@@ -204,29 +213,53 @@ def _decided(given: Specification, specification: Specification, operations: Seq
     return Analysis(Status.INVALID, search.steps, part, deepest, reason=found.why, method=how, specification=found.specification)
 
 
-def _take_turns(progress: Progress, budget: int | None, expired: Callable[[], bool] | None) -> Analysis:
-    """Search all parts until one is refuted, all are decided, or the limits are reached."""
+def _take_turns(
+    specification: Specification,
+    parts: Mapping[Hashable, Sequence[Operation]],
+    progress: Progress,
+    budget: int | None,
+    expired: Callable[[], bool] | None,
+) -> Analysis:
+    """Search all parts until one is refuted, by its search or by a stretch, all are decided, or the limits are reached."""
     spent = 0
-    undecided = list(progress.searches)
+    undecided = [_Part(part, search, Stretches(specification, parts[part]), FIRST_LOOK) for part, search in progress.searches]
     turn = FIRST_TURN
     while undecided:
         remaining = []
-        for part, search in undecided:
+        for one in undecided:
+            search, stretches = one.search, one.stretches
             if budget is not None and spent >= budget:
                 reason = f"not decided within {budget} steps: {progress.told()}"
-                return Analysis(Status.UNKNOWN, spent, part, search.deepest(), reason=reason)
+                return Analysis(Status.UNKNOWN, spent, one.part, search.deepest(), reason=reason)
             if expired is not None and expired():
                 raise Interrupted("not decided before the deadline, which depends on the machine")
-            before = search.steps
+            before, looked = search.steps, stretches.steps
             outcome = search.run(turn if budget is None else min(turn, budget - spent))
-            spent += search.steps - before
+            if outcome is None and search.steps >= one.look_at:
+                one.look_at *= 2
+                look = min(search.steps // 2, LONGEST_LOOK)
+                if budget is not None:
+                    look = min(look, budget - spent - (search.steps - before))
+                outcome = False if stretches.refute(search.passed, look, expired) else None
+            spent += search.steps - before + stretches.steps - looked
             if outcome is False:
-                return Analysis(Status.INVALID, spent, part)
+                progress.refuted = one.part, search
+                return Analysis(Status.INVALID, spent, one.part)
             if outcome is None:
-                remaining.append((part, search))
+                remaining.append(one)
         undecided = remaining
         turn = min(2 * turn, LONGEST_TURN)
     return Analysis(Status.VALID, spent)
+
+
+@dataclass
+class _Part:
+    """A part that is not decided yet; when its search has taken `look_at` steps, its stretches are looked at."""
+
+    part: Hashable
+    search: Search
+    stretches: Stretches
+    look_at: int
 
 
 @dataclass(frozen=True)
@@ -269,14 +302,16 @@ class Linearizable:
         """A fresh monitor, which says `invalid` at the very event that nothing can repair (see `witness.py`)."""
         return _Following(self)
 
-    def judge(self, operations: Iterable[Operation], expired: Callable[[], bool] | None = None) -> Verdict:
-        """The verdict on these operations; see `analyse` for `expired`.
+    def judge(
+        self, operations: Iterable[Operation], expired: Callable[[], bool] | None = None, *, fast: bool = False
+    ) -> Verdict:
+        """The verdict on these operations; see `analyse` for `expired` and `fast`.
 
         Raises:
             SpecificationError: the specification does not know an operation.
         """
         operations = [*operations]
-        analysis = analyse(self.specification, operations, self.budget, expired)
+        analysis = analyse(self.specification, operations, self.budget, expired, fast=fast)
         if analysis.status is Status.VALID:
             if not operations:
                 return Verdict(self.name, Status.VALID, "there are no operations to explain")

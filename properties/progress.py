@@ -23,22 +23,21 @@ class Interrupted(BaseException):
 
 @dataclass
 class Progress:
-    """The parts of an object: how many there are, how many a monitor decided and how, and the searches for the others."""
+    """The parts of an object: how many there are, how many a monitor decided and how, and the searches for the others.
+
+    `refuted` is the part that was found to be wrong, if one was, with its search, which need not be what found it.
+    """
 
     parts: int = 0
     monitored: int = 0
     method: str = ""
     searches: list[tuple[Hashable, Search]] = field(default_factory=list)
+    refuted: tuple[Hashable, Search] | None = None
 
     @property
     def steps(self) -> int:
         """Steps taken by all searches together."""
         return sum(search.steps for _part, search in self.searches)
-
-    @property
-    def refuted(self) -> tuple[Hashable, Search] | None:
-        """The part that was found to be wrong, if one was."""
-        return next((each for each in self.searches if each[1].outcome is False), None)
 
     def undecided(self) -> tuple[Hashable, Search] | None:
         """The first part whose search has not ended."""

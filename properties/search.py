@@ -38,10 +38,11 @@ Source: Wing & Gong 1993; Lowe, "Testing for linearizability", 2017 (the cache);
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import TypeAlias
 
+from .compiled import LONG, Compiled, compiled
 from .history import Operation
 from .specification import Refusal, Specification, State, call_of
 from .steps import Steps
@@ -91,7 +92,8 @@ class Search:
     """The search for one part of a history.  `steps` counts what was spent, `outcome` is None while nothing is decided.
 
     `operations` are those that count: no failed ones, except those that the specification takes as evidence.  With a `goal` it is
-    enough to pass that many returns.
+    enough to pass that many returns.  `fast` lets a long search go on in compiled code, with the same answers: `continued` is
+    that (`compiled.py`), or None.  Operations whose ids are `optional` need not happen (see `stretches.py`).
 
     Raises:
         SpecificationError: the specification does not know an operation.
@@ -103,16 +105,24 @@ class Search:
         operations: Sequence[Operation],
         memory: Memory | None = None,
         goal: int | None = None,
+        *,
+        fast: bool = False,
+        optional: Collection[int] = (),
     ) -> None:
         self.steps = 0
         self.outcome: bool | None = None
+        self.fast = self._may_compile = fast
+        self.continued: Compiled | None = None
         self._specification = specification
         self._memory = memory or Memory()
+        self._remembered = self._memory.left
         self._operations = sorted(operations, key=attrgetter("invoked"))
         # With a goal the end need not be reached, so what is hopeless in the end is not.
         guide = specification.in_hindsight(self._operations) if goal is None else specification
+        self._guide = guide
         self._table = Steps(guide, self._operations)
-        self._window = Window(self._operations, self._table.classes, self._table.pure)
+        skip = self._table.add_skip() if optional else -1
+        self._window = Window(self._operations, self._table.classes, self._table.pure, optional, skip)
         returns = len(self._window.returning)
         self._goal = returns if goal is None else min(goal, returns)
         # Per return, by state: the open pure calls that fit it, what is known to help, and the configurations that failed.
@@ -128,6 +138,12 @@ class Search:
     def run(self, budget: int) -> bool | None:
         """Go on for about `budget` steps.  True: a linearization exists.  False: none does.  None: not decided yet."""
         if self.outcome is not None:
+            return self.outcome
+        if self._may_compile and self.steps >= LONG:
+            self._compile()
+        if self.continued is not None:
+            self.outcome = self.continued.run(budget)
+            self.steps = self.continued.steps
             return self.outcome
         window, transitions, stack, fittings = self._window, self._table.next, self._stack, self._fitting
         bits, mutators, total, has_pending = window.return_bits, window.mutators, self._goal, bool(window.pending)
@@ -190,6 +206,16 @@ class Search:
             self.steps += steps
         self.outcome = rank == total
         return self.outcome
+
+    def _compile(self) -> None:
+        """From here on in compiled code, if that is possible; asked once."""
+        self._may_compile = False
+        limits = (FARTHEST, WITNESSES)
+        self.continued = compiled(self._guide, self._operations, self._window, self._goal, self._remembered, limits)
+        if self.continued is not None:
+            self.continued.run(self.steps)
+            # What was found out is there, too.
+            self._stack, self._failed = [], []
 
     def _fit(self, rank: int, state: int) -> int:
         """The bits of the open pure calls that leave this state as it is; those that change it are noted as candidates."""
@@ -275,7 +301,7 @@ class Search:
             if at > rank:
                 later += window.called[at]
             number = window.returning[at]
-            if table.demanding[table.classes[number]]:
+            if table.demanding[table.classes[number]] and not window.optional[number]:
                 looked_at += 1
                 if table.step(table.classes[number], state) < 0:
                     hope = self._helpers(rank, at, number, state, later)
@@ -309,7 +335,7 @@ class Search:
     @property
     def passed(self) -> int:
         """How many returns the best order passes."""
-        return max(self._best[0], 0)
+        return max(self._best_choices()[0], 0)
 
     @property
     def stuck(self) -> Operation | None:
@@ -329,7 +355,7 @@ class Search:
         pure calls that follow from them.
         """
         window, operations = self._window, self._operations
-        if self._best[0] < 0:
+        if self._best_choices()[0] < 0:
             return None
         rank, done = self._replay()
         if rank == len(window.returning):
@@ -355,12 +381,7 @@ class Search:
 
     def _replay(self) -> tuple[int, list[int]]:
         """The return at which the best order ends, and its operations."""
-        path = self._best[3]
-        choices = []
-        while path is not None:
-            path, number = path
-            choices.append(number)
-        choices.reverse()
+        best, choices = self._best_choices()
         window, table = self._window, self._table
         placed: list[int] = []
         rank = mask = state = position = 0
@@ -379,10 +400,21 @@ class Search:
                 position += 1
                 placed.append(number)
                 mask |= window.bits[number]
-                state = table.next[table.classes[number]][state]
-        assert rank >= self._best[0]
+                state = table.step(table.classes[number], state)
+        assert rank >= best
         assert position == len(choices)
         return rank, placed
+
+    def _best_choices(self) -> tuple[int, list[int]]:
+        """The return up to which the best order goes, and the operations placed by choice in it."""
+        if self.continued is not None:
+            return self.continued.best()
+        rank, _mask, _pending, path = self._best
+        choices = []
+        while path is not None:
+            path, number = path
+            choices.append(number)
+        return rank, choices[::-1]
 
 
 def furthest(specification: Specification, operations: Sequence[Operation], refuted: Search, budget: int) -> Deepest:
@@ -396,7 +428,7 @@ def furthest(specification: Specification, operations: Sequence[Operation], refu
     low, high = refuted.passed, min(refuted.passed + FARTHEST, refuted.returns)
     while high - low > 1 and budget > 0:
         goal = (low + high) // 2
-        search = Search(specification, operations, goal=goal)
+        search = Search(specification, operations, goal=goal, fast=refuted.fast)
         reached = search.run(budget)
         budget -= search.steps
         if reached:

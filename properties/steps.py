@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from .history import Operation, Value, render
 from .specification import Call, Refusal, Specification, SpecificationError, State, call_of
 
-__all__ = ["Steps"]
+__all__ = ["Steps", "closed"]
+
+STATES, ASKED, CELLS = 256, 200_000, 4_000_000
+"""The most states of an object that count as few, questions to its specification, and returns times states."""
 
 
 class Steps:
@@ -30,6 +33,7 @@ class Steps:
         self.pure: list[bool] = []
         self.demanding: list[bool] = []  # per call: it is a read, or was refused in some state
         self.requests: list[int] = []  # per call: its function and argument, whatever its result
+        self.skip = -1
         self.specification = specification
         self.classes = self._intern(operations)
         self.specification = specification = specification.condensed(self.calls)
@@ -58,8 +62,17 @@ class Steps:
             classes.append(number)
         return classes
 
+    def add_skip(self) -> int:
+        """One more call, which does nothing in any state: a number that is nobody's class."""
+        self.skip = len(self.next)
+        self.next.append({})
+        self.requests.append(-1)
+        return self.skip
+
     def step(self, call: int, state: int) -> int:
         """The next state, or -1 if the specification refuses."""
+        if call == self.skip:
+            return state
         known = self.next[call].get(state)
         if known is not None:
             return known
@@ -84,3 +97,19 @@ class Steps:
                 shown = f"{call.function}({'' if call.argument is None else render(call.argument)})"
                 error.add_note(f"{self.specification.name}.step was asked for {shown} -> {render(call.result)} in the state {state!r:.200}")
             raise
+
+
+def closed(steps: Steps, returns: int) -> Steps | None:
+    """The table with every call asked in every state that can be reached; None if that is too much, or a pure call changes a state."""
+    calls = range(len(steps.calls))
+    state = 0
+    while state < len(steps.states):
+        for call in calls:
+            following = steps.step(call, state)
+            if following >= 0 and following != state and steps.pure[call]:
+                return None
+        state += 1
+        known = len(steps.states)
+        if known > STATES or known * max(len(calls) ** 2, 1) > ASKED * 10 or known * len(calls) > ASKED or known * returns > CELLS:
+            return None
+    return steps

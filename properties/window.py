@@ -6,7 +6,7 @@ integer, however long the history.  The lists of what is open at a return are ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from .history import Operation
@@ -28,9 +28,20 @@ class Window:
 
     Per return: `return_bits`, `returning` (the operation), `called` (what is invoked since the return before), `pending_called`
     (how many of `pending` are invoked before it).  `open(rank)` fills `reads` and `mutators` up to that return.
+
+    Operations whose ids are `optional` need not happen.  So at the return of one there is a further candidate: that it did nothing,
+    which is the call `skip`.  Among equal calls only those of one kind go in order of return: an optional one that returns first does
+    not spare a search the other, which must happen.
     """
 
-    def __init__(self, operations: Sequence[Operation], classes: Sequence[int], pure: Sequence[bool]) -> None:
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        classes: Sequence[int],
+        pure: Sequence[bool],
+        optional: Collection[int] = (),
+        skip: int = -1,
+    ) -> None:
         self.operations = operations
         self.classes = classes
         self.return_bits: list[int] = []
@@ -42,6 +53,8 @@ class Window:
         self.pending_called: list[int] = []
         self.reads: list[list[Read]] = []
         self.mutators: list[list[Candidate]] = []
+        self.optional = [one.id in optional for one in operations]
+        self._skip = skip
         self._pure = pure
         self._rank: list[int] = [0] * len(operations)
         self._lay_out()
@@ -104,18 +117,22 @@ class Window:
                 reads = [read for read in reads if read[2] != gone]
                 reads += [(self.bits[number], self.classes[number], number) for number in new_reads]
             if new_mutators or (at and not self._pure[self.classes[gone]]):
-                mutators = self._candidates([entry[4] for entry in mutators if entry[4] != gone] + new_mutators)
+                mutators = self._candidates([entry[4] for entry in mutators if entry[4] != gone and entry[3] != self._skip] + new_mutators)
+            due = self.returning[at]
+            if self.optional[due]:
+                mutators = [*mutators, (self.bits[due], self.bits[due], 0, self._skip, due)]
             self.reads.append(reads)
             self.mutators.append(mutators)
 
     def _candidates(self, numbers: list[int]) -> list[Candidate]:
         rank, bits, classes = self._rank, self.bits, self.classes
         numbers.sort(key=rank.__getitem__)
-        seen: dict[int, int] = {}
+        seen: dict[tuple[int, bool], int] = {}
         candidates = []
         for number in numbers:
             bit, call = bits[number], classes[number]
-            earlier = seen.get(call, 0)
-            seen[call] = both = earlier | bit
+            kind = call, self.optional[number]
+            earlier = seen.get(kind, 0)
+            seen[kind] = both = earlier | bit
             candidates.append((bit, both, earlier, call, number))
         return candidates

@@ -22,12 +22,12 @@ Prior art: the just-in-time linearization of Lowe 2017 keeps all configurations;
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from .history import Operation, Outcome
+from .later import Later
 from .search import Search
-from .specification import Call, Refusal, Specification, State, call_of
+from .specification import Refusal, Specification, State, call_of
 
 __all__ = ["Fate", "Witness"]
 
@@ -159,7 +159,7 @@ class _Order:
             if cut == 0:
                 break
             members = [*self._order[cut:], *added, *self.open.values()]
-            search = Search(_From(self._specification, self._states[cut]), members)
+            search = Search(Later(self._specification, self._states[cut]), members)
             if search.run(min(SHORT, self._longest)):
                 self._splice(cut, search, added)
                 return Fate.ALIVE
@@ -186,24 +186,3 @@ class _Order:
             if operation.pending:
                 del self.open[operation.id]
                 self._seen_early.add(operation.id)
-
-
-@dataclass(frozen=True)
-class _From(Specification):
-    """A specification from a later state on.  What looks at whole histories (hindsight, reducers) does not apply."""
-
-    each: Specification
-    state: State
-
-    @property
-    def initial(self) -> State:
-        return self.state
-
-    def step(self, state: State, call: Call) -> State | Refusal:
-        return self.each.step(state, call)
-
-    def may_enable(self, state: State, call: Call, other: Call) -> bool:
-        return self.each.may_enable(state, call, other)
-
-    def pure(self, call: Call) -> bool:
-        return self.each.pure(call)

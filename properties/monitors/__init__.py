@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from ..compiled import load
 from ..conflict import Conflict, last_event
 from ..containers import FifoQueue, PriorityQueue, Stack
 from ..counter import Counter
@@ -33,19 +34,20 @@ from . import chains, counting, growing, priorities, queues, sets, stacks, store
 __all__ = ["Conflict", "conflict", "method", "whole"]
 
 Decide: TypeAlias = Callable[[Any, Sequence[Operation]], "Conflict | None"]
-DecideEvents: TypeAlias = Callable[[Any, Sequence[Operation], int], "Conflict | None"]
+DecideEvents: TypeAlias = Callable[..., "Conflict | None"]
 
 
 class Method(NamedTuple):
     """How one kind of object is decided, and what that is called: by `decide`, or by `decide_events`.
 
-    The latter has lists with a place for each event, and is told the last one.
+    The latter has lists with a place for each event, and is told the last one; `sweeps` if it can be given the module of that name, too.
     """
 
     kind: type[Specification]
     name: str
     decide: Decide | None = None
     decide_events: DecideEvents | None = None
+    sweeps: bool = False
 
 
 def _register(specification: Register | CasRegister, operations: Sequence[Operation]) -> Conflict | None:
@@ -59,29 +61,33 @@ METHODS = (
     Method(Register, "by zones", _register),
     Method(CasRegister, "by zones", _register),
     Method(FifoQueue, "by the four patterns of a queue", decide_events=queues.conflict),
-    Method(Stack, "by taking away outermost values", decide_events=stacks.conflict),
-    Method(PriorityQueue, "by priorities", decide_events=priorities.conflict),
+    Method(Stack, "by taking away outermost values", decide_events=stacks.conflict, sweeps=True),
+    Method(PriorityQueue, "by priorities", decide_events=priorities.conflict, sweeps=True),
     Method(Set, "by the life of each element", sets.conflict),
     Method(GrowSet, "by the chain of reads", growing.conflict),
     Method(Counter, "by counting", counting.conflict),
     Method(KeyValue, "by the chains of values", stores.conflict),
 )
 
+MANY = 200_000
+"""Operations from which on it pays to load compiled code."""
+
 SPARSE, FEW = 8, 4096
 """Events per operation, and events altogether, up to which lists may have a place for each event."""
 
 
-def conflict(specification: Specification, operations: Sequence[Operation]) -> Conflict | None:
+def conflict(specification: Specification, operations: Sequence[Operation], *, fast: bool = False) -> Conflict | None:
     """What the monitor for this specification says: a conflict, one without operations, or None if there is none or it cannot tell.
 
     `operations` are those of one part of the object, or of all of them if `whole` says so: elements of sets are told apart here, and most
-    other objects have one part.  None of them failed, except those that the specification takes as evidence.
+    other objects have one part.  None of them failed, except those that the specification takes as evidence.  `fast` lets long
+    histories be judged in compiled code, where that is installed: the answer is the same.
 
     Cost: O(n log n), see the modules.
     """
     if isinstance(specification, Independent):
         inner = [specification.inner(operation) for operation in operations]
-        return _outer(conflict(specification.each, inner), operations, keyed=True)
+        return _outer(conflict(specification.each, inner, fast=fast), operations, keyed=True)
     chosen = _choose(specification)
     if chosen is None:
         return None
@@ -89,7 +95,8 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
         return chosen.decide(specification, operations)
     assert chosen.decide_events is not None
     dense, last = _dense(operations)
-    found = chosen.decide_events(specification, dense, last)
+    compiled = load(".monitors.sweeps") if fast and chosen.sweeps and len(operations) >= MANY else None
+    found = chosen.decide_events(specification, dense, last, *([compiled] if compiled is not None else []))
     return found if dense is operations else _outer(found, operations)
 
 

@@ -25,49 +25,77 @@ from ..containers import PriorityQueue
 from ..history import Operation, render
 from .lifetimes import Lifetimes, covering, empty_conflict, far, lifetimes
 
-__all__ = ["conflict"]
+__all__ = ["conflict", "first_late"]
 
 
-def conflict(specification: PriorityQueue, operations: Sequence[Operation], last: int) -> Conflict | None:
-    """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell."""
+def conflict(specification: PriorityQueue, operations: Sequence[Operation], last: int, sweeps: Any = None) -> Conflict | None:
+    """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell.
+
+    `sweeps` is the module of that name where it may be used: the answer is the same.
+    """
     lives = lifetimes(specification, operations, last)
     if not isinstance(lives, Lifetimes):
         return lives
     try:
-        found = _judge(specification, lives)
+        found = _judge(specification, lives, sweeps)
         if not lives.pending or not lives.staying:
             return found or NONE
         if not found:
             return NONE
-        return _judge(specification, lives._replace(staying=[]))
+        return _judge(specification, lives._replace(staying=[]), sweeps)
     except TypeError:
         return None  # values that do not compare, of which the specification speaks
 
 
-def _judge(specification: PriorityQueue, lives: Lifetimes) -> Conflict | None:
+def _judge(specification: PriorityQueue, lives: Lifetimes, sweeps: Any) -> Conflict | None:
     """As if pending polls had not happened."""
     puts, takes = [*lives.puts, *lives.staying], lives.takes
-    begins = [far(put.completed) for put in puts]
-    ends = [take.invoked for take in takes]
-    returns = [far(take.completed) for take in takes]
-    count = len(takes)
-    ends += [lives.last + 1] * len(lives.staying)
     values: list[Any] = [put.argument for put in puts]  # whatever compares
-    order = sorted(range(len(puts)), key=values.__getitem__, reverse=specification.greatest_first)
-    # A moment is named by the event before it; `following` leads to the next one that is not crossed out.
-    # An array, because it is looked at in the order of priorities, and a list of numbers would be all over the memory.
-    following = array("q", range(lives.last + 2))
-    for rank, place in enumerate(order):
+    if sweeps is not None:
+        order, rank, begins, ends = sweeps.late_value(lives, puts, values, specification.greatest_first)
+        if rank < 0 and sweeps.all_found_empty(begins, ends, lives.empties, lives.last):
+            return None
+        begins, ends = begins.tolist(), ends.tolist()
+    else:
+        order = sorted(range(len(puts)), key=values.__getitem__, reverse=specification.greatest_first)
+        begins = [far(put.completed) for put in puts]
+        ends = [take.invoked for take in takes] + [lives.last + 1] * len(lives.staying)
+        # An array, because it is looked at in the order of priorities, and a list of numbers would be all over the memory.
+        following = array("q", range(lives.last + 2))
+        returns = [far(take.completed) for take in takes]
+        rank = first_late(following, order, [put.invoked for put in puts], begins, ends, returns)
+    if rank >= 0:
+        return _explain(lives, begins, ends, order[:rank], order[rank])
+    return empty_conflict(lives, begins, ends)
+
+
+def first_late(
+    following: Any,
+    order: Sequence[int],
+    called: Sequence[int],
+    begins: Sequence[int],
+    ends: Sequence[int],
+    returns: Sequence[int],
+) -> int:
+    """Where in `order` the first value is whose poll has no moment; -1: each has one.
+
+    A moment is named by the event before it; `following`, at first the moments themselves, leads to the next one that is not crossed
+    out.  It is an argument so that this can be compiled (`sweeps.py`).
+    """
+    count = len(returns)
+    for rank in range(len(order)):
+        place = order[rank]
         begin, end = begins[place], ends[place]
         if place < count:
-            called = puts[place].invoked
-            moment = at = end if called < end else called
+            moment = at = max(called[place], end)
             while following[at] != at:
                 at = following[at]
             while following[moment] != at:
-                following[moment], moment = at, following[moment]
+                step = following[moment]
+                following[moment] = at
+                moment = step
             if at >= returns[place]:
-                return _explain(lives, begins, ends, order[:rank], place)
+                return rank
         if begin < end:
             at = end
             while following[at] != at:
@@ -77,7 +105,7 @@ def _judge(specification: PriorityQueue, lives: Lifetimes) -> Conflict | None:
                 step = following[moment]
                 following[moment] = at
                 moment = step if step > moment else moment + 1
-    return empty_conflict(lives, begins, ends)
+    return -1
 
 
 def _explain(lives: Lifetimes, begins: Sequence[int], ends: Sequence[int], higher: Sequence[int], place: int) -> Conflict:

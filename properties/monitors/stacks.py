@@ -24,6 +24,7 @@ Pending pops took values that stay, or nothing: decided as for priority queues.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..conflict import NONE, Conflict
 from ..containers import Stack
@@ -33,35 +34,45 @@ from .moments import Coverage, Spans
 
 __all__ = ["conflict"]
 
+Life = tuple[Operation, Operation | None]
+"""A push, and the pop of what it pushed."""
 
-def conflict(specification: Stack, operations: Sequence[Operation], last: int) -> Conflict | None:
-    """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell."""
+
+def conflict(specification: Stack, operations: Sequence[Operation], last: int, sweeps: Any = None) -> Conflict | None:
+    """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell.
+
+    `sweeps` is the module of that name where it may be used: the answer is the same.
+    """
     lives = lifetimes(specification, operations, last)
     if not isinstance(lives, Lifetimes):
         return lives
-    found = _judge(lives)
+    found = _judge(lives, sweeps)
     if not lives.pending or not lives.staying:
         return found or NONE
-    return _judge(lives._replace(staying=[])) if found else NONE
+    return _judge(lives._replace(staying=[]), sweeps) if found else NONE
 
 
-def _judge(lives: Lifetimes) -> Conflict | None:
+def _judge(lives: Lifetimes, sweeps: Any) -> Conflict | None:
     """As if pending pops had not happened."""
     pushes = [*lives.puts, *lives.staying]
-    begins = [far(push.completed) for push in pushes]
-    ends = [pop.invoked for pop in lives.takes] + [lives.last + 1] * len(lives.staying)
     pops: list[Operation | None] = [*lives.takes, *([None] * len(lives.staying))]
-    nested = [(push, pop) for push, pop, begin, end in zip(pushes, pops, begins, ends, strict=True) if begin < end]
-    held = _held(nested, lives.last)
+    if sweeps is not None:
+        places, begins, ends = sweeps.held_values(lives, pushes)
+        held = [(pushes[place], pops[place]) for place in places]
+        if not held and sweeps.all_found_empty(begins, ends, lives.empties, lives.last):
+            return None
+        begins, ends = begins.tolist(), ends.tolist()
+    else:
+        begins = [far(push.completed) for push in pushes]
+        ends = [pop.invoked for pop in lives.takes] + [lives.last + 1] * len(lives.staying)
+        nested = [(push, pop) for push, pop, begin, end in zip(pushes, pops, begins, ends, strict=True) if begin < end]
+        held = _held(nested, lives.last)
     if not held:
         return empty_conflict(lives, begins, ends)
     smallest = _smallest(held, lives.last)
     members = [push for push, _pop in smallest] + [pop for _push, pop in smallest if pop is not None]
     values = ", ".join(render(push.argument) for push, _pop in smallest[:4]) + (", ..." if len(smallest) > 4 else "")
     return Conflict(tuple(members), f"no order of pushes lets {values} be popped when they were, the last one in first")
-
-
-Life = tuple[Operation, Operation | None]
 
 
 def _held(values: Sequence[Life], last: int) -> list[Life]:

@@ -76,13 +76,28 @@ def test_a_picture_that_cannot_be_written_is_bad_usage(killpoint: Killpoint, out
     assert list(Path("full").iterdir()) == []
 
 
+BLIND = """
+from killpoint.properties import Refusal, Specification
+
+class Blind(Specification):
+    initial = ()
+
+    def step(self, state, call):
+        if call.function == "add":
+            return (*state, call.argument)
+        return state if not call.known or state == call.result else Refusal("it holds {}", state)
+"""
+
+
 def test_an_undecided_history_is_drawn_as_far_as_the_search_came(killpoint: Killpoint) -> None:
-    lines = [f"{{:process {p}, :type :invoke, :f :append, :key 1, :value \"{p} \"}}" for p in range(12)]
-    lines += [f"{{:process {p}, :type :ok, :f :append, :key 1, :value \"{p} \"}}" for p in range(12)]
-    lines += ["{:process 0, :type :invoke, :f :get, :key 1, :value nil}", "{:process 0, :type :ok, :f :get, :key 1, :value \"7 7 \"}"]
+    Path("blind.py").write_text(BLIND)
+    lines = [f"{{:process {p}, :type :{kind}, :f :add, :value {p}}}" for kind in ("invoke", "ok") for p in range(12)]
+    lines += ["{:process 0, :type :invoke, :f :read, :value nil}", "{:process 0, :type :ok, :f :read, :value [7 7]}"]
     Path("h.edn").write_text("\n".join(lines) + "\n")
-    ended = killpoint("check", "h.edn", "--model", "kv", "--timeout", "1e-9", "--html", "h.html")
+    ended = killpoint("check", "h.edn", "--model", "blind.py:Blind", "--timeout", "0.3", "--html", "h.html")
     assert ended.code == 2
+    assert "0 of 13 completed operations were placed in order" not in ended.out
+    assert ended.out.rstrip().endswith("The picture is in h.html")
     assert "not decided: this is how far the search came" in Path("h.html").read_text(encoding="utf-8")
 
 

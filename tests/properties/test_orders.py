@@ -165,8 +165,8 @@ def test_what_is_not_found_in_time_is_said() -> None:
 
 
 def test_a_history_that_is_not_decided_shows_how_far_the_search_came() -> None:
-    history = [operation(number, "append", ("k", f"{number} "), None, (number, 100 + number)) for number in range(12)]
-    history.append(operation(50, "get", "k", "3 1 4 1 5 ", (13, 200)))
+    history = [operation(number, "append", ("k", f"{number}"), None, (number, 100 + number)) for number in range(12)]
+    history.append(operation(50, "get", "k", "31415", (13, 200)))
     (part,) = orders_of(KeyValue(), history, budget=1)
     assert part.status is Status.UNKNOWN
     assert part.note.startswith("not decided")

@@ -225,7 +225,7 @@ def test_a_checker_agrees_with_its_definition(check: Callable[[random.Random, fl
         counts[check(random.Random(seed), 0.3 if crashes else 0.0)] += 1
 
     compare()
-    assert min(counts.values()) > sum(counts.values()) // 25, f"too one-sided to show anything: {counts}"
+    assert min(counts.values()) > sum(counts.values()) // 40, f"too one-sided to show anything: {counts}"
 
 
 def test_the_random_logs_have_every_anomaly() -> None:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from .properties.specification import Specification
+from ..properties.specification import Specification
+from .catalog import UnknownModelError
 
-__all__ = ["UnknownModelError", "is_reference", "own_model"]
+__all__ = ["is_reference", "own_model"]
 
 _BASE = "killpoint.properties.Specification"
-
-
-class UnknownModelError(ValueError):
-    """There is no model, or no level of isolation, of this name; says which ones there are."""
 
 
 def is_reference(name: str) -> bool:
@@ -31,7 +28,7 @@ def own_model(reference: str) -> Specification:
     Raises:
         UnknownModelError: there is nothing, or it is no specification, or it fails when it is imported or made; says where.
     """
-    from .explore.catalog import module_of  # noqa: PLC0415  # knows the simulator, which is not needed otherwise
+    from ..explore.catalog import module_of  # noqa: PLC0415  # knows the simulator, which is not needed otherwise
 
     place, _, name = reference.rpartition(":")
     if not place or not name:
@@ -86,5 +83,5 @@ def _told(error: Exception, place: str) -> str:
 def _frame(error: Exception, place: str) -> traceback.FrameSummary | None:
     """The innermost frame in the author's own code."""
     stem = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) != Path(__file__)]
     return next((frame for frame in reversed(frames) if Path(frame.filename).stem == stem), None)

@@ -1,0 +1,145 @@
+"""Everything that a recorded history can be held to, by the name that the command line takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from ..properties.consistency import GUARANTEES
+from ..properties.containers import FifoQueue, PriorityQueue, Stack
+from ..properties.counter import Counter
+from ..properties.isolation import WORKLOADS
+from ..properties.ledger import IssuanceLedger
+from ..properties.locks import FencedMutex, OwnedMutex, ReentrantMutex
+from ..properties.registers import CasRegister, MultiRegister, Register
+from ..properties.sets import GrowSet, Set
+from ..properties.specification import Call, Specification, UnknownFunctionError
+from ..properties.stores import KeyValue, Mutex
+from ..properties.workloads import (
+    Bank,
+    CausalReverse,
+    CounterBounds,
+    KafkaLog,
+    Lease,
+    LongFork,
+    Monotonic,
+    SetFinal,
+    SetFull,
+    Stats,
+    TotalQueue,
+    UnhandledErrors,
+    UniqueIds,
+    Workload,
+)
+
+__all__ = [
+    "CHECKERS",
+    "CONSISTENCY",
+    "ISOLATION",
+    "MODELS",
+    "UnknownModelError",
+    "functions_known",
+    "functions_of",
+    "models",
+    "options_of",
+]
+
+MODELS: dict[str, Specification] = {
+    "register": Register(),
+    "cas-register": CasRegister(),
+    "kv": KeyValue(),
+    "fifo-queue": FifoQueue(),
+    "priority-queue": PriorityQueue(),
+    "stack": Stack(),
+    "set": Set(),
+    "grow-set": GrowSet(),
+    "counter": Counter(),
+    "mutex": Mutex(),
+    "owned-mutex": OwnedMutex(),
+    "reentrant-mutex": ReentrantMutex(),
+    "fenced-mutex": FencedMutex(),
+    "multi-register": MultiRegister(),
+    "issuance-ledger": IssuanceLedger(),
+}
+"""Sequential specifications by the name that `--model` takes."""
+
+CHECKERS: dict[str, Workload] = {
+    "total-queue": TotalQueue(),
+    "set-final": SetFinal(),
+    "set-full": SetFull(),
+    "unique-ids": UniqueIds(),
+    "counter-bounds": CounterBounds(),
+    "bank": Bank(),
+    "long-fork": LongFork(),
+    "monotonic": Monotonic(),
+    "causal-reverse": CausalReverse(),
+    "kafka": KafkaLog(),
+    "lease": Lease(),
+    "stats": Stats(),
+    "unhandled-errors": UnhandledErrors(),
+}
+"""Checkers of workloads, which are no sequential specifications, by the name that `--model` takes."""
+
+ISOLATION = "strict-serializable"
+"""The level of isolation that transactions are held to if nobody names one."""
+
+CONSISTENCY: dict[str, str] = {
+    "linearizable": "One order of all operations, which goes with real time.  The default.",
+    "sequential": "One order of all operations, which respects each process and not real time.",
+    "regular": "A read returns the value last written, or one that is being written.",
+    "strong-regular": "The same, with one order of writes for all reads.",
+    "safe": "A read returns the value last written, or anything while somebody writes.",
+    "k-atomic": "A read returns one of the last K values: k-atomic=2.",
+    "staleness": "A read is at most so many seconds behind: staleness=0.5.",
+    **{name: f"A guarantee to each session, {name.replace('-', ' ')}." for name in GUARANTEES if name != "causal"},
+    "causal": "All four guarantees to sessions together.",
+}
+"""What `--consistency` takes, with what it is in one sentence."""
+
+
+class UnknownModelError(ValueError):
+    """There is no model, level of isolation, consistency or option of this name; says which ones there are."""
+
+
+def models() -> dict[str, str]:
+    """Everything that `--model` takes, with what it is in one sentence, and the functions that it understands."""
+    described = {name: f"{_summary(model)} [{', '.join(functions_of(model))}]" for name, model in MODELS.items()}
+    described |= {name: f"{text} [txn]" for name, text in WORKLOADS.items()}
+    return {**described, **{name: _described(checker) for name, checker in CHECKERS.items()}}
+
+
+def _described(checker: Workload) -> str:
+    of = ", ".join(sorted(checker.functions)) if checker.functions is not None else "any function"
+    options = ", ".join(options_of(checker))
+    return f"{_summary(checker)} [{of}]{f' [options: {options}]' if options else ''}"
+
+
+def _summary(described: object) -> str:
+    return (type(described).__doc__ or "").strip().splitlines()[0]
+
+
+def functions_of(specification: Specification) -> tuple[str, ...]:
+    """The names of the functions that a specification understands."""
+    try:
+        specification.step(specification.initial, Call("", None))
+    except UnknownFunctionError as error:
+        return error.functions
+    return ()
+
+
+def functions_known(name: str) -> Sequence[str] | None:
+    """The functions that a model understands; None if all, or if nobody knows."""
+    if name in CHECKERS:
+        functions = CHECKERS[name].functions
+        return None if functions is None else sorted(functions)
+    if name in WORKLOADS:
+        return ("txn",)
+    if name not in MODELS:
+        return None
+    # A `set` may be read as a whole: it is a `grow-set` then.
+    return (*functions_of(MODELS[name]), *(("read",) if name == "set" else ()))
+
+
+def options_of(checker: Workload) -> list[str]:
+    """The parameters of a checker that a word on the command line can set."""
+    return [one.name.replace("_", "-") for one in fields(checker) if "frozenset[Value]" not in str(one.type)]

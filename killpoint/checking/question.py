@@ -1,0 +1,135 @@
+"""What somebody asks of a history: which models it is to be held to, how strictly, and with which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+from ..properties.consistency import GUARANTEES
+from ..properties.isolation import LEVELS, WORKLOADS
+from ..properties.specification import Specification
+from ..properties.workloads import Workload
+from .catalog import CHECKERS, CONSISTENCY, MODELS, UnknownModelError, models, options_of
+from .own import is_reference, own_model
+
+__all__ = ["Question"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """The models to hold a history to, each once, by name; what is not in one of the tables is a workload of transactions.
+
+    `isolation` is for those, `consistency` (see `CONSISTENCY`) is what specifications are held to instead of linearizability.
+    """
+
+    names: tuple[str, ...]
+    specifications: Mapping[str, Specification]
+    checkers: Mapping[str, Workload]
+    isolation: str | None = None
+    consistency: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        isolation: str | None = None,
+        consistency: str | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Self:
+        """The question that these words ask.
+
+        Raises:
+            UnknownModelError: there is no such model, level, consistency or option, or they do not go together; or a specification
+                of the user's own cannot be made.
+        """
+        names = tuple(dict.fromkeys(name.strip() for name in model.split(",")))
+        for name in names:
+            if name not in models() and not is_reference(name):
+                raise UnknownModelError(f"there is no model {name!r}: choose one of {', '.join(models())}")
+        if isolation is not None:
+            _check_isolation(isolation, names)
+        if consistency is not None:
+            _check_consistency(consistency, names, isolation)
+        checkers = _configured([name for name in names if name in CHECKERS], options or {})
+        specifications = {name: own_model(name) if is_reference(name) else MODELS.get(name) for name in names}
+        known = {name: specification for name, specification in specifications.items() if specification is not None}
+        return cls(names, known, checkers, isolation, None if consistency == "linearizable" else consistency)
+
+
+def _check_isolation(isolation: str, names: Sequence[str]) -> None:
+    if isolation not in LEVELS:
+        raise UnknownModelError(f"there is no level of isolation {isolation!r}: choose one of {', '.join(LEVELS)}")
+    if not any(name in WORKLOADS for name in names):
+        what = f"a level of isolation is for transactions ({' and '.join(WORKLOADS)})"
+        raise UnknownModelError(f"{what}, and {' and '.join(names)} is none of them")
+
+
+def _check_consistency(consistency: str, names: Sequence[str], isolation: str | None) -> None:
+    kind, given, value = consistency.partition("=")
+    if kind not in CONSISTENCY:
+        raise UnknownModelError(f"there is no consistency {consistency!r}: choose one of {', '.join(CONSISTENCY)}")
+    if isolation is not None:
+        raise UnknownModelError("transactions are held to a level of isolation or sessions to a guarantee: give one of the two")
+    if any(name in WORKLOADS for name in names) and kind not in GUARANTEES:
+        what = f"of transactions sessions may have guarantees ({', '.join(GUARANTEES)}), and for all else there are levels of isolation"
+        raise UnknownModelError(f"{what}: {kind} is neither")
+    if all(name in CHECKERS for name in names):
+        raise UnknownModelError(f"a consistency is for specifications and transactions, and {' and '.join(names)} is neither")
+    if kind == "k-atomic" and not (value.isascii() and value.isdigit() and int(value[:9]) > 0):
+        raise UnknownModelError(f"how many versions? k-atomic=2, say, and not {consistency!r}")
+    if kind == "staleness" and not _is_time(value):
+        raise UnknownModelError(f"how many seconds? staleness=0.5, say, and not {consistency!r}")
+    if given and kind not in ("k-atomic", "staleness"):
+        raise UnknownModelError(f"{kind} takes no number")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return 0 <= float(text) < float("inf")
+    except ValueError:
+        return False
+
+
+def _configured(names: Sequence[str], options: Mapping[str, str]) -> dict[str, Workload]:
+    """The checkers of these names, each with the options that are its own."""
+    checkers = {name: CHECKERS[name] for name in names}
+    for option, text in options.items():
+        owners = [name for name in names if option.replace("_", "-") in options_of(checkers[name])]
+        if not owners:
+            have = [f"{name} has {', '.join(options_of(checkers[name])) or 'none'}" for name in names]
+            raise UnknownModelError(f"there is no option {option!r}: {'; '.join(have) or 'options are for workloads'}")
+        for name in owners:
+            try:
+                checkers[name] = _with(checkers[name], option.replace("-", "_"), text)
+            except ValueError as error:
+                raise UnknownModelError(f"{name} cannot have the option {option}={text}: {error}") from None
+    return checkers
+
+
+def _with(checker: Workload, option: str, text: str) -> Workload:
+    """The checker with an option set, from a word.
+
+    Raises:
+        ValueError: the word is no such value.
+    """
+    kind = next(str(one.type) for one in fields(checker) if one.name == option)
+    value: object = text
+    if kind.startswith("bool"):
+        if text not in ("true", "false"):
+            raise ValueError("it is true or false")
+        value = text == "true"
+    elif kind.startswith("int"):
+        value = _number(int, text, "a whole number")
+    elif kind.startswith("float"):
+        value = _number(float, text, "a number")
+    elif kind.startswith("frozenset"):
+        value = frozenset(text.split(","))
+    return replace(checker, **{option: value})
+
+
+def _number(kind: Callable[[str], float], text: str, what: str) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"it is {what}") from None
