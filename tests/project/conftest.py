@@ -6,10 +6,11 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from project_files import ROOT
+from project_files import ROOT, syntax_tree
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,9 @@ def installed(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     # Looked at after the environment's own packages, so ours is the wheel's.
     (packages / "borrowed.pth").write_text(f"{paths['purelib']}\n{paths['platlib']}\n", encoding="utf-8")
     return python
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_syntax_trees() -> Iterator[None]:
+    yield
+    syntax_tree.cache_clear()

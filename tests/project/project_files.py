@@ -40,11 +40,16 @@ def named(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@cache
 def modules(*folders: str) -> dict[str, ast.Module]:
     """The syntax trees of the Python files in some folders, by name; links are not followed."""
     paths = sorted(path for folder in folders for path in _walk(ROOT / folder) if path.suffix == ".py")
-    return {named(path): ast.parse(path.read_text(encoding="utf-8"), named(path)) for path in paths}
+    return {named(path): syntax_tree(path) for path in paths}
+
+
+@cache
+def syntax_tree(path: Path) -> ast.Module:
+    """The syntax tree of a file.  All of them are a million objects, which every collection of garbage walks over: forget them in time."""
+    return ast.parse(path.read_text(encoding="utf-8"), named(path))
 
 
 def imports(name: str, tree: ast.Module) -> list[str]:
