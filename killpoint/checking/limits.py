@@ -2,7 +2,8 @@
 
 A search looks at the clock between its turns, which helps nothing where a single step takes an hour.  So in the main thread of
 a Unix process an interval timer ticks; when a limit is passed its signal raises `Interrupted` wherever Python is.  That is no
-`Exception`, and where a bare `except:` swallows it nevertheless, it comes again.  Elsewhere (in other threads, on Windows) the limits are looked at between the turns only.
+`Exception`, and where a bare `except:` swallows it nevertheless, it comes again.  Elsewhere (in other threads,
+on Windows) the limits are looked at between the turns only.
 
 **What this cannot end** is a call into C that neither returns nor looks for signals, as most do that take long (sleeping, reading,
 regular expressions).  The command line therefore asks specifications of somebody's own in a child process (`killpoint/cli/child.py`), which
