@@ -2,8 +2,9 @@
 
 A search looks at the clock between its turns, which helps nothing where a single step takes an hour.  So in the main thread of
 a Unix process an interval timer ticks; when a limit is passed its signal raises `Interrupted` wherever Python is.  That is no
-`Exception`, and where a bare `except:` swallows it nevertheless, it comes again.  Elsewhere (in other threads,
-on Windows) the limits are looked at between the turns only.
+`Exception`, and where a bare `except:` swallows it nevertheless, it comes again.  So it does, at the next tick, where the interpreter
+itself swallows it (in `__del__`, and in callbacks of weak references and of garbage collection), and says nothing of it on standard
+error.  Elsewhere (in other threads, on Windows) the limits are looked at between the turns only.
 
 **What this cannot end** is a call into C that neither returns nor looks for signals, as most do that take long (sleeping, reading,
 regular expressions).  The command line therefore asks specifications of somebody's own in a child process (`killpoint/cli/child.py`), which
@@ -59,6 +60,7 @@ class Limits:
         self._watching = False
         self._signals = False
         self._before: object = None
+        self._report = sys.unraisablehook
         self._outer = (0.0, 0.0)
 
     def expired(self) -> bool:
@@ -78,6 +80,7 @@ class Limits:
         self._watching = True
         self._signals = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
         if self._signals:
+            self._report, sys.unraisablehook = sys.unraisablehook, self._swallowed
             self._before = signal.signal(signal.SIGALRM, self._tick)
             self._outer = signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
         return self
@@ -88,6 +91,7 @@ class Limits:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, self._before)  # type: ignore[arg-type]  # what signal.signal gave us
             signal.setitimer(signal.ITIMER_REAL, *self._outer)  # of whoever limits more than this
+            sys.unraisablehook = self._report
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         if not self._watching:
@@ -98,6 +102,13 @@ class Limits:
             raise Interrupted(why)
         if callable(self._before):
             self._before(number, frame)  # wider limits hold as well
+
+    def _swallowed(self, raised: sys.UnraisableHookArgs) -> None:
+        wider = isinstance(getattr(self._report, "__self__", None), Limits)
+        if isinstance(raised.exc_value, Interrupted):
+            self._next = float("-inf")
+        if wider or not isinstance(raised.exc_value, Interrupted):
+            self._report(raised)
 
     def _why(self) -> str:
         if time.monotonic() > self._ends:

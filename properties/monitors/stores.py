@@ -397,7 +397,7 @@ class Glimpse(Specification):
             return state
         whole = self.store.missing if call.result is None else call.result
         if _joined(seen) == whole:
-            return Refusal("key {} holds {}, not {}", call.argument, _joined(state), whole)
+            return Refusal("key {} holds {}, not {}", call.argument, _joined(state), call.result)
         of = " and ".join(map(render, self.texts)).replace("{", "{{").replace("}", "}}")
         far = f"as far as {of} {'are' if len(self.texts) > 1 else 'is'} concerned"
         return Refusal(f"{far}, key {{}} holds {{}}, not {{}}", call.argument, _joined(state), _joined(seen))

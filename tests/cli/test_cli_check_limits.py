@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -253,6 +254,34 @@ def test_limits_may_be_nested() -> None:
         time.sleep(20)
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+def test_what_the_interpreter_swallows_comes_again_at_once_and_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    """The first tick after the limit falls into `__del__`, where nothing can be raised."""
+
+    class Slow:
+        def __del__(self) -> None:
+            time.sleep(20)
+
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("told as ever")
+
+    def collected_slowly() -> None:
+        Broken()
+        Slow()
+        time.sleep(20)
+
+    told: list[sys.UnraisableHookArgs] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", told.append)
+        patch.setattr("killpoint.checking.limits.AGAIN", 1000.0)
+        for inner in (contextlib.nullcontext(), Limits(30.0)):
+            with pytest.raises(Interrupted, match=r"within 0\.1 s"), Limits(0.1), inner:
+                collected_slowly()
+        assert sys.unraisablehook == told.append
+    assert [str(raised.exc_value) for raised in told] == ["told as ever", "told as ever"]
+    assert capfd.readouterr().err == ""
 
 
 def test_memory_is_measured() -> None:

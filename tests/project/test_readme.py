@@ -13,6 +13,11 @@ import pytest
 from project_files import ROOT, named, project_files
 
 from killpoint.cli.arguments import parse
+from killpoint.explore.catalog import find_scenario
+from killpoint.report.text import failure_lines
+from killpoint.sim.faults import Partition
+from killpoint.sim.schedule import Call, Inject, Schedule
+from killpoint.sim.session import run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [path for path in project_files() if path.suffix == ".md"]
@@ -96,6 +101,19 @@ def test_the_example_fails_shrinks_replays_and_is_drawn(installed: Path, tmp_pat
     page = (tmp_path / "run.html").read_text(encoding="utf-8")
     assert page.lower().startswith("<!doctype html>")
     assert not re.search(r"""(?:src|href)=["']?https?:""", page)
+
+
+def test_what_the_readme_shows_is_what_its_schedule_does(tmp_path: Path) -> None:
+    name = example().partition("\n")[0].removeprefix("# ")
+    (tmp_path / name).write_text(example(), encoding="utf-8")
+    scenario = find_scenario(f"{tmp_path / name}:ReplicatedRegister")
+    calls = (Call(0.2, "c1", "write", {"value": 1}), Call(0.3, "c1", "read", {"replica": "n3"}))
+    record = run(Schedule(f"{name}:ReplicatedRegister", 1, (Inject(0.1, Partition(target="n1")), *calls)), scenario)
+    (transcript,) = [block for block in blocks("console", README) if "fails: " in block]
+    told = failure_lines(record)
+    assert [line for line in reason(transcript) if not line.startswith("Shrunk")] == told[: told.index("Schedule (noise 0; seed 1):")]
+    assert actions(transcript) == [line for line in told if re.match(r"    \d", line)]
+    assert set(re.findall(r"TestRegisterInvariants-(\w+)\.json", README)) == {record.digest[:8]}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

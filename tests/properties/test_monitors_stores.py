@@ -156,3 +156,10 @@ def test_keys_are_judged_one_by_one() -> None:
     assert analysis.method.startswith("by the chains of values and by search, in ")
     wrong = operation(200, "get", "b", "xx", (300, 301))
     assert analyse(KeyValue(), [*clear, *vague, wrong]).status is Status.INVALID
+
+
+def test_a_get_that_returned_nothing_is_told_as_it_was() -> None:
+    """Not as the text that a missing key stands for."""
+    verdict = Linearizable(KeyValue()).judge(history(put("a"), get(None)))
+    assert verdict.evidence is not None
+    assert any("key 'k' holds 'a', not None" in line for line in verdict.evidence.lines)
