@@ -58,8 +58,22 @@ def everything_is_imported() -> None:
         machine(Refusing).TestCase("runTest").runTest()
 
 
+SHORT_SHRINKING = "import killpoint.explore.shrink\n\nkillpoint.explore.shrink.BUDGET = 60\n"
+"""In whatever process: these tests are about what is told of a failure, not about how small it gets."""
+
+
+PRINTING = """
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        for name, value in report.user_properties:
+            print(f"{report.outcome}: {name} = {value}")
+"""
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.setattr("killpoint.explore.shrink.BUDGET", 60)  # and as it was, when the test is over
+    pytester.makeconftest(SHORT_SHRINKING)
     pytester.makepyfile(replicated_register=REGISTER.read_text(), test_example=EXAMPLE)
     pytester.makeini("[pytest]\naddopts = --strict-markers -p no:cacheprovider\nfilterwarnings = error\n")
     return pytester
@@ -101,7 +115,7 @@ def test_the_summary_has_one_line_where_pytest_cuts_none_short(
     monkeypatch.setenv("CI", "true")
     result = project.runpytest_subprocess("--killpoint-seed=1", *how)
     summary = result.outlines[-2:]
-    assert summary[0].startswith("FAILED test_example.py::TestRegister::runTest - Linearizable(Register) fails: a read returned None")
+    assert summary[0].startswith("FAILED test_example.py::TestRegister::runTest - Linearizable(Register) fails: a read returned ")
     assert "1 failed, 1 passed" in summary[1]
     assert failing_line(result)[0] == "test_example.py::TestRegister"
 
@@ -179,14 +193,8 @@ def test_machines_are_marked_and_selected_by_invariants(project: pytest.Pytester
 
 
 def test_properties_of_the_report_hold_schedule_and_command(project: pytest.Pytester) -> None:
-    project.makeconftest(
-        """
-        def pytest_runtest_logreport(report):
-            if report.when == "call":
-                for name, value in report.user_properties:
-                    print(f"{report.outcome}: {name} = {value}")
-        """
-    )
+    with (project.path / "conftest.py").open("a") as file:
+        file.write(PRINTING)
     text = project.runpytest_inprocess("-s", "--killpoint-seed=1").stdout.str()
     assert re.search(r"failed: killpoint_schedule = \.killpoint/TestRegister-[0-9a-f]{8}\.json", text)
     assert re.search(r"failed: killpoint_replay = pytest test_example\.py::TestRegister --killpoint-replay=", text)
