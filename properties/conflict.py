@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
 from typing import NamedTuple
 
 from .history import Operation
 from .specification import Specification
 
-__all__ = ["NEVER", "NONE", "Conflict", "last_event", "returned"]
+__all__ = ["NEVER", "NONE", "Conflict", "returned"]
 
 NEVER = 1 << 62
 """Later than every event: the return of an operation that is pending for ever.  An integer, since those compare fastest."""
@@ -40,13 +38,3 @@ def returned(operation: Operation) -> int:
     """When it returned, `NEVER` if it is pending."""
     return NEVER if operation.completed is None else operation.completed
 
-
-def last_event(operations: Sequence[Operation]) -> int:
-    """The last event among these operations' calls and returns; 0 if there is none."""
-    ends = attrgetter("completed")
-    try:
-        # Where all returned, one look at each is enough.
-        return int(max(map(ends, operations), default=0))
-    except TypeError:
-        called = int(max(map(attrgetter("invoked"), operations)))
-        return max(called, int(max(filter(None, map(ends, operations)), default=0)))

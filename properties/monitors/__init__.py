@@ -14,12 +14,10 @@ monitor applies.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
-
-import msgspec
+from typing import NamedTuple, TypeAlias
 
 from ..compiled import load
-from ..conflict import Conflict, last_event
+from ..conflict import Conflict
 from ..containers import FifoQueue, PriorityQueue, Stack
 from ..counter import Counter
 from ..history import Operation
@@ -33,20 +31,15 @@ from . import chains, counting, growing, priorities, queues, sets, stacks, store
 
 __all__ = ["Conflict", "conflict", "method", "whole"]
 
-Decide: TypeAlias = Callable[[Any, Sequence[Operation]], "Conflict | None"]
-DecideEvents: TypeAlias = Callable[..., "Conflict | None"]
+Decide: TypeAlias = Callable[..., "Conflict | None"]
 
 
 class Method(NamedTuple):
-    """How one kind of object is decided, and what that is called: by `decide`, or by `decide_events`.
-
-    The latter has lists with a place for each event, and is told the last one; `sweeps` if it can be given the module of that name, too.
-    """
+    """How one kind of object is decided, and what that is called; `sweeps` if it can be given the module of that name, too."""
 
     kind: type[Specification]
     name: str
-    decide: Decide | None = None
-    decide_events: DecideEvents | None = None
+    decide: Decide
     sweeps: bool = False
 
 
@@ -60,9 +53,9 @@ def _register(specification: Register | CasRegister, operations: Sequence[Operat
 METHODS = (
     Method(Register, "by zones", _register),
     Method(CasRegister, "by zones", _register),
-    Method(FifoQueue, "by the four patterns of a queue", decide_events=queues.conflict),
-    Method(Stack, "by taking away outermost values", decide_events=stacks.conflict, sweeps=True),
-    Method(PriorityQueue, "by priorities", decide_events=priorities.conflict, sweeps=True),
+    Method(FifoQueue, "by the four patterns of a queue", queues.conflict),
+    Method(Stack, "by taking away outermost values", stacks.conflict, sweeps=True),
+    Method(PriorityQueue, "by priorities", priorities.conflict, sweeps=True),
     Method(Set, "by the life of each element", sets.conflict),
     Method(GrowSet, "by the chain of reads", growing.conflict),
     Method(Counter, "by counting", counting.conflict),
@@ -71,10 +64,6 @@ METHODS = (
 
 MANY = 200_000
 """Operations from which on it pays to load compiled code."""
-
-SPARSE, FEW = 8, 4096
-"""Events per operation, and events altogether, up to which lists may have a place for each event."""
-
 
 def conflict(specification: Specification, operations: Sequence[Operation], *, fast: bool = False) -> Conflict | None:
     """What the monitor for this specification says: a conflict, one without operations, or None if there is none or it cannot tell.
@@ -87,17 +76,12 @@ def conflict(specification: Specification, operations: Sequence[Operation], *, f
     """
     if isinstance(specification, Independent):
         inner = [specification.inner(operation) for operation in operations]
-        return _outer(conflict(specification.each, inner, fast=fast), operations, keyed=True)
+        return _outer(conflict(specification.each, inner, fast=fast), operations)
     chosen = _choose(specification)
     if chosen is None:
         return None
-    if chosen.decide is not None:
-        return chosen.decide(specification, operations)
-    assert chosen.decide_events is not None
-    dense, last = _dense(operations)
     compiled = load(".monitors.sweeps") if fast and chosen.sweeps and len(operations) >= MANY else None
-    found = chosen.decide_events(specification, dense, last, *([compiled] if compiled is not None else []))
-    return found if dense is operations else _outer(found, operations)
+    return chosen.decide(specification, operations, *([compiled] if compiled is not None else []))
 
 
 def whole(specification: Specification) -> bool:
@@ -124,40 +108,13 @@ def _choose(specification: Specification) -> Method | None:
     return None
 
 
-def _outer(found: Conflict | None, operations: Sequence[Operation], *, keyed: bool = False) -> Conflict | None:
-    """A conflict among operations that stand for others, by their numbers."""
+def _outer(found: Conflict | None, operations: Sequence[Operation]) -> Conflict | None:
+    """A conflict among operations of one key, as those of all keys that they stand for."""
     if not found or not found.operations:
         return found
     outer = {operation.id: operation for operation in operations}
     other = found.specification
     return found._replace(
         operations=tuple(outer[operation.id] for operation in found.operations),
-        specification=Independent(other) if keyed and other is not None else other,
+        specification=None if other is None else Independent(other),
     )
-
-
-def _dense(operations: Sequence[Operation]) -> tuple[Sequence[Operation], int]:
-    """The operations and their last event, with events numbered anew where there are so many others that lists of them would be long.
-
-    In small histories, which may be made by hand, also where two events have one number: a return is before a call of the same number.
-    """
-    size = len(operations)
-    last = last_event(operations)
-    few = last <= FEW
-    if last <= SPARSE * size or few:
-        if not few:
-            return operations, last
-        events = [one.invoked for one in operations] + [one.completed for one in operations if one.completed is not None]
-        if len(set(events)) == len(events):
-            return operations, last
-    numbers: list[tuple[int, bool, int]] = [(one.invoked, True, place) for place, one in enumerate(operations)]
-    numbers += [(one.completed, False, place) for place, one in enumerate(operations) if one.completed is not None]
-    numbers.sort()
-    invoked, completed = [0] * size, [0] * size
-    for number, (_event, calling, place) in enumerate(numbers):
-        (invoked if calling else completed)[place] = number
-    renumbered = [
-        msgspec.structs.replace(one, invoked=invoked[place], completed=None if one.completed is None else completed[place])
-        for place, one in enumerate(operations)
-    ]
-    return renumbered, len(numbers)

@@ -20,20 +20,20 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from ..conflict import NEVER, NONE, Conflict
+from ..conflict import NONE, Conflict
 from ..containers import PriorityQueue
 from ..history import Operation, render
-from .lifetimes import Lifetimes, covering, empty_conflict, far, lifetimes
+from .lifetimes import Lifetimes, covering, empty_conflict, lifetimes
 
 __all__ = ["conflict", "first_late"]
 
 
-def conflict(specification: PriorityQueue, operations: Sequence[Operation], last: int, sweeps: Any = None) -> Conflict | None:
+def conflict(specification: PriorityQueue, operations: Sequence[Operation], sweeps: Any = None) -> Conflict | None:
     """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell.
 
     `sweeps` is the module of that name where it may be used: the answer is the same.
     """
-    lives = lifetimes(specification, operations, last)
+    lives = lifetimes(specification, operations)
     if not isinstance(lives, Lifetimes):
         return lives
     try:
@@ -42,28 +42,24 @@ def conflict(specification: PriorityQueue, operations: Sequence[Operation], last
             return found or NONE
         if not found:
             return NONE
-        return _judge(specification, lives._replace(staying=[]), sweeps)
+        return _judge(specification, lives.without_staying(), sweeps)
     except TypeError:
         return None  # values that do not compare, of which the specification speaks
 
 
 def _judge(specification: PriorityQueue, lives: Lifetimes, sweeps: Any) -> Conflict | None:
     """As if pending polls had not happened."""
-    puts, takes = [*lives.puts, *lives.staying], lives.takes
-    values: list[Any] = [put.argument for put in puts]  # whatever compares
+    values: list[Any] = [lives.put(place).argument for place in range(len(lives.put_called))]  # whatever compares
+    begins, ends = lives.put_returned, lives.ends()
     if sweeps is not None:
-        order, rank, begins, ends = sweeps.late_value(lives, puts, values, specification.greatest_first)
-        if rank < 0 and sweeps.all_found_empty(begins, ends, lives.empties, lives.last):
+        order, rank = sweeps.late_value(lives, values, specification.greatest_first)
+        if rank < 0 and sweeps.all_found_empty(lives):
             return None
-        begins, ends = begins.tolist(), ends.tolist()
     else:
-        order = sorted(range(len(puts)), key=values.__getitem__, reverse=specification.greatest_first)
-        begins = [far(put.completed) for put in puts]
-        ends = [take.invoked for take in takes] + [lives.last + 1] * len(lives.staying)
+        order = sorted(range(len(values)), key=values.__getitem__, reverse=specification.greatest_first)
         # An array, because it is looked at in the order of priorities, and a list of numbers would be all over the memory.
         following = array("q", range(lives.last + 2))
-        returns = [far(take.completed) for take in takes]
-        rank = first_late(following, order, [put.invoked for put in puts], begins, ends, returns)
+        rank = first_late(following, order, lives.put_called, begins, ends, lives.take_returned)
     if rank >= 0:
         return _explain(lives, begins, ends, order[:rank], order[rank])
     return empty_conflict(lives, begins, ends)
@@ -110,12 +106,9 @@ def first_late(
 
 def _explain(lives: Lifetimes, begins: Sequence[int], ends: Sequence[int], higher: Sequence[int], place: int) -> Conflict:
     """The value that was polled, and values of higher priority, one of which always was inside."""
-    put, take = lives.puts[place], lives.takes[place]
-    low, high = max(take.invoked, put.invoked), take.completed
-    assert high is not None
-    inside = [higher[at] for at in covering([begins[at] for at in higher], [ends[at] for at in higher], low, min(high, NEVER))]
-    count = len(lives.puts)
-    members = [lives.puts[at] if at < count else lives.staying[at - count] for at in inside]
-    members += [lives.takes[at] for at in inside if at < count]
+    low, high = max(lives.take_called[place], lives.put_called[place]), lives.take_returned[place]
+    inside = [higher[at] for at in covering([begins[at] for at in higher], [ends[at] for at in higher], low, high)]
+    members = [lives.put(at) for at in inside] + [lives.takes[at] for at in inside if at < len(lives.takes)]
+    put, take = lives.put(place), lives.takes[place]
     why = f"there was a value of higher priority than {render(take.result)} in it all the time"
     return Conflict((*members, put, take), why)

@@ -23,69 +23,62 @@ Pending pops took values that stay, or nothing: decided as for priority queues.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from ..conflict import NONE, Conflict
 from ..containers import Stack
 from ..history import Operation, render
-from .lifetimes import Lifetimes, empty_conflict, far, lifetimes
+from .lifetimes import Lifetimes, empty_conflict, lifetimes
 from .moments import Coverage, Spans
 
 __all__ = ["conflict"]
 
-Life = tuple[Operation, Operation | None]
-"""A push, and the pop of what it pushed."""
-
-
-def conflict(specification: Stack, operations: Sequence[Operation], last: int, sweeps: Any = None) -> Conflict | None:
+def conflict(specification: Stack, operations: Sequence[Operation], sweeps: Any = None) -> Conflict | None:
     """The first conflict found, one without operations if there is none, None if values occur twice or it cannot tell.
 
     `sweeps` is the module of that name where it may be used: the answer is the same.
     """
-    lives = lifetimes(specification, operations, last)
+    lives = lifetimes(specification, operations)
     if not isinstance(lives, Lifetimes):
         return lives
     found = _judge(lives, sweeps)
     if not lives.pending or not lives.staying:
         return found or NONE
-    return _judge(lives._replace(staying=[]), sweeps) if found else NONE
+    return _judge(lives.without_staying(), sweeps) if found else NONE
 
 
 def _judge(lives: Lifetimes, sweeps: Any) -> Conflict | None:
     """As if pending pops had not happened."""
-    pushes = [*lives.puts, *lives.staying]
-    pops: list[Operation | None] = [*lives.takes, *([None] * len(lives.staying))]
+    begins, ends = lives.put_returned, lives.ends()
     if sweeps is not None:
-        places, begins, ends = sweeps.held_values(lives, pushes)
-        held = [(pushes[place], pops[place]) for place in places]
-        if not held and sweeps.all_found_empty(begins, ends, lives.empties, lives.last):
+        places = sweeps.held_values(lives)
+        if not places and sweeps.all_found_empty(lives):
             return None
-        begins, ends = begins.tolist(), ends.tolist()
     else:
-        begins = [far(push.completed) for push in pushes]
-        ends = [pop.invoked for pop in lives.takes] + [lives.last + 1] * len(lives.staying)
-        nested = [(push, pop) for push, pop, begin, end in zip(pushes, pops, begins, ends, strict=True) if begin < end]
-        held = _held(nested, lives.last)
-    if not held:
+        places = _held(lives, [place for place, (begin, end) in enumerate(zip(begins, ends, strict=True)) if begin < end])
+    if not places:
         return empty_conflict(lives, begins, ends)
-    smallest = _smallest(held, lives.last)
-    members = [push for push, _pop in smallest] + [pop for _push, pop in smallest if pop is not None]
-    values = ", ".join(render(push.argument) for push, _pop in smallest[:4]) + (", ..." if len(smallest) > 4 else "")
+    smallest = _smallest(lives, places)
+    members = [lives.put(place) for place in smallest] + [lives.takes[place] for place in smallest if place < len(lives.takes)]
+    values = ", ".join(render(lives.put(place).argument) for place in smallest[:4]) + (", ..." if len(smallest) > 4 else "")
     return Conflict(tuple(members), f"no order of pushes lets {values} be popped when they were, the last one in first")
 
 
-def _held(values: Sequence[Life], last: int) -> list[Life]:
-    """Those that cannot be taken away, pushes in their order; all with a pop that begins after the push returned, or without one."""
-    count = len(values)
+def _held(lives: Lifetimes, places: Sequence[int]) -> list[int]:
+    """Which of these values cannot be taken away; none of their pops begins before the push returned.  Places are in order."""
+    count, taken, last = len(places), bisect_left(places, len(lives.takes)), lives.last
+    push_called, push_returned = [[*map(times.__getitem__, places)] for times in (lives.put_called, lives.put_returned)]
+    pop_called, pop_returned = [[*map(times.__getitem__, places[:taken])] for times in (lives.take_called, lives.take_returned)]
     kinds = bytearray(last + 1)
-    for push, pop in values:
-        kinds[push.invoked] = 1
-        kinds[far(push.completed)] = 2
-        if pop is not None:
-            kinds[pop.invoked] = 1
-            kinds[far(pop.completed)] = 2
-    slots = [0] * (last + 1)
+    for event in chain(push_called, pop_called):
+        kinds[event] = 1
+    for event in chain(push_returned, pop_returned):
+        kinds[event] = 2
+    slots = array("q", bytes(8 * (last + 1)))
     slot, calls = -1, False
     for event, kind in enumerate(kinds):
         if kind == 1:
@@ -98,10 +91,9 @@ def _held(values: Sequence[Life], last: int) -> list[Life]:
             slots[event] = slot
     # The pops of values that stay are in a slot of their own, after everything.
     end = slot + 1
-    push_lows = [slots[push.invoked] for push, _pop in values]
-    push_highs = [slots[far(push.completed)] for push, _pop in values]
-    pop_lows = [end if pop is None else slots[pop.invoked] for _push, pop in values]
-    pop_highs = [end if pop is None else slots[far(pop.completed)] for _push, pop in values]
+    never = [end] * (count - taken)
+    push_lows, push_highs = [*map(slots.__getitem__, push_called)], [*map(slots.__getitem__, push_returned)]
+    pop_lows, pop_highs = [*map(slots.__getitem__, pop_called), *never], [*map(slots.__getitem__, pop_returned), *never]
     counts = [0] * (end + 2)
     for high, low in zip(push_highs, pop_lows, strict=True):
         counts[high + 1] += 1
@@ -130,24 +122,28 @@ def _held(values: Sequence[Life], last: int) -> list[Life]:
             low, high = push_highs[value] + 1, pop_lows[value] - 1
             if low <= high:
                 drop(low, high)
-    return [values[value] for value in range(count) if half[value] < 2] if left else []
+    return [places[value] for value in range(count) if half[value] < 2] if left else []
 
 
-def _smallest(held: list[Life], last: int) -> list[Life]:
-    """A part of these values that hold each other of which none can be spared."""
-    kept: list[Life] = []
-    rest = sorted(held, key=lambda life: life[0].invoked)
-    while not _held(kept, last):
+def _smallest(lives: Lifetimes, held: Sequence[int]) -> list[int]:
+    """A part of these values that hold each other of which none can be spared, in the order of their pushes."""
+
+    def hold(places: Sequence[int]) -> bool:
+        return bool(_held(lives, sorted(places)))
+
+    kept: list[int] = []
+    rest = sorted(held, key=lives.put_called.__getitem__)
+    while not hold(kept):
         low, high = 0, 1
-        while high < len(rest) and not _held([*kept, *rest[:high]], last):
+        while high < len(rest) and not hold([*kept, *rest[:high]]):
             low, high = high, 2 * high
         high = min(high, len(rest))
         while high - low > 1:
             middle = (low + high) // 2
-            if _held([*kept, *rest[:middle]], last):
+            if hold([*kept, *rest[:middle]]):
                 high = middle
             else:
                 low = middle
         kept.append(rest[high - 1])
         rest = rest[: high - 1]
-    return sorted(kept, key=lambda life: life[0].invoked)
+    return sorted(kept, key=lives.put_called.__getitem__)

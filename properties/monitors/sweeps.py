@@ -1,14 +1,13 @@
 """The sweeps of the monitors of stacks and priority queues, compiled: for histories of hundreds of thousands of operations.
 
 Needs numba (`pip install killpoint[fast]`).  The algorithms are those of `stacks.py` with `moments.py`, and of `priorities.py`, where the
-reasons are; `first_late` is even the same function.  What remains in Python is to take the times out of the operations, which
-costs more than all that is done with them.
+reasons are; `first_late` is even the same function.  What remains in Python is to take the times out of the operations (`lifetimes.py`),
+which costs more than all that is done with them here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..conflict import NEVER
-from ..history import Operation
 from . import priorities
-from .lifetimes import Lifetimes, far
+from .lifetimes import Lifetimes
 from .moments import GONE
 
 __all__ = ["all_found_empty", "held_values", "late_value"]
@@ -28,53 +26,43 @@ Words = NDArray[np.int64]
 _first_late: Any = njit(cache=True)(priorities.first_late)
 
 
-def late_value(
-    lives: Lifetimes, puts: Sequence[Operation], values: Sequence[Any], greatest_first: bool
-) -> tuple[list[int], int, Words, Words]:
-    """Values in the order of priorities, what `first_late` finds in it, and when each began and ended to be certainly inside."""
+def late_value(lives: Lifetimes, values: Sequence[Any], greatest_first: bool) -> tuple[list[int], int]:
+    """Values in the order of priorities, and what `first_late` finds in it."""
     if {*map(type, values)} <= {int} and all(abs(extreme) < NEVER for extreme in (min(values, default=0), max(values, default=0))):
         keys = np.fromiter(values, np.int64, len(values))
         order = np.argsort(-keys if greatest_first else keys)
     else:
-        order = np.array(sorted(range(len(puts)), key=values.__getitem__, reverse=greatest_first), np.int64)
-    begins, ends = _returned(puts), _ends(lives)
-    rank = _first_late(np.arange(lives.last + 2), order, _called(puts), begins, ends, _returned(lives.takes))
-    return order.tolist() if rank >= 0 else [], rank, begins, ends
+        order = np.array(sorted(range(len(values)), key=values.__getitem__, reverse=greatest_first), np.int64)
+    begins, ends = np.asarray(lives.put_returned), _ends(lives)
+    called, returned = np.asarray(lives.put_called), np.asarray(lives.take_returned)
+    rank = _first_late(np.arange(lives.last + 2), order, called, begins, ends, returned)
+    return order.tolist() if rank >= 0 else [], rank
 
 
-def held_values(lives: Lifetimes, pushes: Sequence[Operation]) -> tuple[list[int], Words, Words]:
-    """The places of the values that cannot be taken off a stack, and when each began and ended to be certainly inside."""
-    begins, ends = _returned(pushes), _ends(lives)
+def held_values(lives: Lifetimes) -> list[int]:
+    """The places of the values that cannot be taken off a stack."""
+    called, begins, ends = np.asarray(lives.put_called), np.asarray(lives.put_returned), _ends(lives)
     (nested,) = np.nonzero(begins < ends)
     popped = nested[nested < len(lives.takes)]
-    marks = _held(_called(pushes)[nested], begins[nested], ends[popped], _returned(lives.takes)[popped], lives.last)
-    return nested[marks].tolist(), begins, ends
+    marks = _held(called[nested], begins[nested], ends[popped], np.asarray(lives.take_returned)[popped], lives.last)
+    held: list[int] = nested[marks].tolist()
+    return held
 
 
-def all_found_empty(begins: Words, ends: Words, empties: Sequence[Operation], last: int) -> bool:
-    """True if each of the findings spans a moment at which none of the intervals (begin, end) holds."""
-    if not empties:
+def all_found_empty(lives: Lifetimes) -> bool:
+    """True if each of the findings spans a moment at which no value was certainly inside."""
+    if not lives.empties:
         return True
+    begins, ends = np.asarray(lives.put_returned), _ends(lives)
     inside = begins < ends
-    change = np.bincount(begins[inside], minlength=last + 2) - np.bincount(ends[inside], minlength=last + 2)
-    free = np.maximum.accumulate(np.where(np.cumsum(change) == 0, np.arange(last + 2), -1))
-    return bool((free[_returned(empties) - 1] >= _called(empties)).all())
-
-
-def _called(operations: Sequence[Operation]) -> Words:
-    return np.fromiter(map(attrgetter("invoked"), operations), np.int64, len(operations))
-
-
-def _returned(operations: Sequence[Operation]) -> Words:
-    try:
-        return np.fromiter(map(attrgetter("completed"), operations), np.int64, len(operations))
-    except TypeError:
-        return np.array([far(one.completed) for one in operations], np.int64)
+    change = np.bincount(begins[inside], minlength=lives.last + 2) - np.bincount(ends[inside], minlength=lives.last + 2)
+    free = np.maximum.accumulate(np.where(np.cumsum(change) == 0, np.arange(lives.last + 2), -1))
+    return bool((free[np.asarray(lives.empty_returned) - 1] >= np.asarray(lives.empty_called)).all())
 
 
 def _ends(lives: Lifetimes) -> Words:
-    """When each value ceased to be certainly inside: those that stay, after everything."""
-    return np.concatenate([_called(lives.takes), np.full(len(lives.staying), lives.last + 1)])
+    """As `Lifetimes.ends`."""
+    return np.concatenate([np.asarray(lives.take_called), np.full(lives.staying, lives.last + 1)])
 
 
 @njit(cache=True)
