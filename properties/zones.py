@@ -20,9 +20,10 @@ Guarded by a differential test against the search.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import TypeAlias
 
 from .conflict import NEVER, NONE, Conflict, returned
@@ -35,6 +36,9 @@ __all__ = ["NEVER_WRITTEN", "Conflict", "Zone", "conflict", "in_its_time", "over
 
 NEVER_WRITTEN = "nobody wrote"
 """How the reason begins for a value that was read and never written."""
+
+UNWRITTEN, BEGINNING = -2, -1
+"""Of values, in place of when their write was called."""
 
 Zone: TypeAlias = tuple[int, int, Value]
 """When the first of a value's operations returned, and when the last was called, and the value.  Forward if in this order."""
@@ -52,59 +56,56 @@ def conflict(specification: Specification, operations: Sequence[Operation]) -> C
         return found and found._replace(operations=tuple(outer[operation.id] for operation in found.operations))
     if not isinstance(specification, Register | CasRegister):
         return None
-    writes: dict[Value, Operation] = {}
-    first: dict[Value, int] = {}
-    last: dict[Value, int] = {}
+    values: dict[Value, int] = {}
+    first, last, written = array("q"), array("q"), array("q")
     for operation in operations:
-        function = operation.function
+        function, called, end = operation.function, operation.invoked, operation.completed
         if function == "write":
-            value = operation.argument
-            if value in writes:
-                return None
-            writes[value] = operation
+            value, writing = operation.argument, called
+            if end is None:
+                end = NEVER
         elif function == "read":
-            end = operation.completed
             if end is None:
                 continue
-            value = operation.result
-            called = operation.invoked
-            if value not in first:
-                first[value] = end
-                last[value] = called
-                continue
-            if end < first[value]:
-                first[value] = end
-            if called > last[value]:
-                last[value] = called
+            value, writing = operation.result, UNWRITTEN
         else:
             return None
-    initial = specification.initial_value
-    if initial in writes:
-        return None
-    zones: list[Zone] = []
-    for value, earliest in first.items():
-        if value not in writes:
-            if value != initial:
-                seen = _reads(operations, value)[0]
-                return in_its_time(Conflict((seen,), f"{NEVER_WRITTEN} {render(value)}"), writes)
-            zones.append((-1, last[value], value))
+        place = values.get(value)
+        if place is None:
+            values[value] = len(first)
+            first.append(end)
+            last.append(called)
+            written.append(writing)
             continue
-        write = writes[value]
-        called, end = write.invoked, write.completed
-        if earliest < called:
-            early = min(_reads(operations, value), key=returned)
-            return Conflict((write, early), f"{render(value)} was read before its write was invoked")
-        zones.append((earliest if end is None or earliest < end else end, max(called, last[value]), value))
+        if writing >= 0:
+            if written[place] >= 0:
+                return None
+            written[place] = writing
+        if end < first[place]:
+            first[place] = end
+        if called > last[place]:
+            last[place] = called
+    initial = specification.initial_value
+    if initial in values:
+        place = values[initial]
+        if written[place] >= 0:
+            return None
+        first[place] = written[place] = BEGINNING
+    if UNWRITTEN in written:
+        value = next(value for value, place in values.items() if written[place] == UNWRITTEN)
+        seen = _reads(operations, value)[0]
+        return in_its_time(Conflict((seen,), f"{NEVER_WRITTEN} {render(value)}"), _writes(operations))
+    if any(map(lt, first, written)):
+        value = next(value for value, place in values.items() if first[place] < written[place])
+        early = min(_reads(operations, value), key=returned)
+        return Conflict((_writes(operations)[value], early), f"{render(value)} was read before its write was invoked")
     # A write that nobody read makes a backward zone; one that is pending as well excludes nothing.
-    for value, write in writes.items():
-        if value not in first and write.completed is not None:
-            zones.append((write.completed, write.invoked, value))
-    clash = overlap(zones)
+    clash = overlap([*zip(first, last, values, strict=True)])
     if clash is None:
         return NONE
     left, right, why = clash
-    spans = [_span(writes.get(zone[2]), _reads(operations, zone[2])) for zone in (left, right)]
-    return in_its_time(Conflict((*spans[0], *spans[1]), why), writes)
+    spans = [_span(_writes(operations).get(zone[2]), _reads(operations, zone[2])) for zone in (left, right)]
+    return in_its_time(Conflict((*spans[0], *spans[1]), why), _writes(operations))
 
 
 def overlap(zones: Sequence[Zone]) -> tuple[Zone, Zone, str] | None:
@@ -141,6 +142,11 @@ def in_its_time(found: Conflict, writes: Mapping[Value, Operation]) -> Conflict:
                 latest[write.id] = write
     known = {operation.id for operation in found.operations}
     return found._replace(operations=(*found.operations, *(write for write in latest.values() if write.id not in known)))
+
+
+def _writes(operations: Sequence[Operation]) -> dict[Value, Operation]:
+    """The writes by their values."""
+    return {operation.argument: operation for operation in operations if operation.function == "write"}
 
 
 def _reads(operations: Sequence[Operation], value: Value) -> list[Operation]:

@@ -141,7 +141,8 @@ def lifetimes(specification: Container, operations: Sequence[Operation]) -> Life
 
 def _numbered(times: list[Times], size: int) -> int:
     """The last event; these times, if need be, are numbered anew, calls and returns in turns but for the last, which are calls."""
-    last = max((max(filter(NEVER.__gt__, row), default=0) if NEVER in row else max(row) for row in times if row), default=0)
+    latest = [max(row, default=0) for row in times]
+    last = max(most if most < NEVER else max(filter(NEVER.__gt__, row), default=0) for most, row in zip(latest, times, strict=True))
     if last <= FEW:
         every = [time for row in times for time in row if time < NEVER]
         if len(set(every)) == len(every):
