@@ -4,7 +4,7 @@
 
 A name (or part of one) selects; `--fast` judges in compiled code, where it pays.  Histories are made from seeds by one generator for all
 objects: clients that are always about to call (two thirds of them are in flight at any time), calls that take effect at a random moment,
-and all values different, except for the store.  Each case is a process of its own: seconds are the median CPU time of three looks, memory
+and all values different, except for the store.  Each case is a process of its own: seconds are the median CPU time of five looks, memory
 is the peak of the process, history included.  Time is to grow at most twelvefold from 100,000 to 1,000,000 operations.
 """
 
@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -44,7 +45,7 @@ from killpoint.properties.linearizability import analyse
 
 CLIENTS = 50
 GROWTH = 12.0
-LOOKS = 3
+LOOKS = 5
 MEGABYTES = 1000
 
 Act = Callable[[random.Random], tuple[str, Value, Value]]
@@ -161,13 +162,13 @@ def counter() -> Act:
     return act
 
 
-def store() -> Act:
-    """Ten keys, with puts, appends and gets."""
+def store(keys: int) -> Act:
+    """So many keys, with puts, appends and gets."""
     fresh = count(1)
     values: dict[int, str] = {}
 
     def act(source: random.Random) -> tuple[str, Value, Value]:
-        key = source.randrange(10)
+        key = source.randrange(keys)
         function = source.choice(["get", "get", "append", "append", "append", "put"])
         if function == "get":
             return "get", key, values.get(key, "")
@@ -218,38 +219,51 @@ def recorded(act: Act, clients: int, size: int, *, crashed: float = 0.0, stale: 
     return operations
 
 
-Case = tuple[Specification, Callable[[], Act], int, float, float | None, bool]
-"""Specification, generator, clients, seconds wanted, share of crashed operations (None: compare 100,000 with a million), stale."""
+class Case(NamedTuple):
+    """What is judged: without a `size`, 100,000 operations are compared with a million, for which `wanted` seconds are meant."""
+
+    specification: Specification
+    make: Callable[[], Act]
+    clients: int
+    wanted: float
+    size: int | None = None
+    crashed: float = 0.0
+    stale: bool = False
+
 
 CASES: dict[str, Case] = {
-    "register": (Register(), lambda: registers(0.0), CLIENTS, 2.0, None, False),
-    "cas chains": (CasRegister(), lambda: registers(0.4), CLIENTS, 2.0, None, False),
-    "queue": (FifoQueue(), queue, CLIENTS, 2.0, None, False),
-    "set": (Set(), elements, CLIENTS, 2.0, None, False),
-    "growing set": (GrowSet(), growing_set, CLIENTS, 2.0, None, False),
-    "counter": (Counter(), counter, CLIENTS, 20.0, None, False),
-    "stack": (Stack(), stack, CLIENTS, 20.0, None, False),
-    "priority queue": (PriorityQueue(), priority_queue, CLIENTS, 20.0, None, False),
-    "register, 5 % crashed": (Register(), lambda: registers(0.0), 5, 1.0, 0.05, False),
-    "register, 5 % crashed, stale": (Register(), lambda: registers(0.0), 5, 1.0, 0.05, True),
-    "store of 10 keys": (KeyValue(), store, CLIENTS, 0.5, 0.0, False),
-    "store of 10 keys, stale": (KeyValue(), store, CLIENTS, 0.5, 0.0, True),
-    "store of 10 keys, 5 % crashed": (KeyValue(), store, CLIENTS, 0.5, 0.05, False),
+    "register": Case(Register(), lambda: registers(0.0), CLIENTS, 2.0),
+    "cas chains": Case(CasRegister(), lambda: registers(0.4), CLIENTS, 2.0),
+    "queue": Case(FifoQueue(), queue, CLIENTS, 2.0),
+    "set": Case(Set(), elements, CLIENTS, 2.0),
+    "growing set": Case(GrowSet(), growing_set, CLIENTS, 2.0),
+    "counter": Case(Counter(), counter, CLIENTS, 20.0),
+    "stack": Case(Stack(), stack, CLIENTS, 20.0),
+    "priority queue": Case(PriorityQueue(), priority_queue, CLIENTS, 20.0),
+    "register of few": Case(Register(), lambda: registers(0.0), 5, 0.05, 100_000),
+    "register, 5 % crashed": Case(Register(), lambda: registers(0.0), 5, 1.0, 100_000, 0.05),
+    "register, 5 % crashed, stale": Case(Register(), lambda: registers(0.0), 5, 1.0, 100_000, 0.05, stale=True),
+    "register, 5 % crashed, stale, short": Case(Register(), lambda: registers(0.0), 5, 0.003, 1_000, 0.05, stale=True),
+    "queue of few": Case(FifoQueue(), queue, 5, 0.01, 1_000),
+    "store of 10 keys": Case(KeyValue(), lambda: store(10), CLIENTS, 0.5, 100_000),
+    "store of 10 keys, stale": Case(KeyValue(), lambda: store(10), CLIENTS, 0.5, 100_000, stale=True),
+    "store of 10 keys, 5 % crashed": Case(KeyValue(), lambda: store(10), CLIENTS, 0.5, 100_000, 0.05),
+    "store of 1,000 keys": Case(KeyValue(), lambda: store(1_000), CLIENTS, 0.12, 100_000),
 }
 
 
 def measure(name: str, size: int, *, fast: bool) -> dict[str, object]:
     """Seconds, megabytes and the verdict for one case, in this process."""
-    specification, make, clients, _wanted, crashed, stale = CASES[name]
-    operations = recorded(make(), clients, size, crashed=crashed or 0.0, stale=stale)
+    case = CASES[name]
+    operations = recorded(case.make(), case.clients, size, crashed=case.crashed, stale=case.stale)
     seconds = []
     for _ in range(LOOKS):
         began = time.process_time()
-        analysis = analyse(specification, operations, None, fast=fast)
+        analysis = analyse(case.specification, operations, None, fast=fast)
         seconds.append(time.process_time() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = f"{analysis.status.value} {analysis.method}"
-    right = (analysis.status.value == "invalid") is stale
+    right = (analysis.status.value == "invalid") is case.stale
     return {"seconds": statistics.median(seconds), "megabytes": peak, "found": found, "right": right}
 
 
@@ -270,21 +284,21 @@ def main(names: list[str]) -> int:
         return 0
     table = Table("history", "operations", "wanted s", "measured s", "MB", "growth", "found")
     wrong = 0
-    for name, (_specification, _make, clients, wanted, crashed, _stale) in CASES.items():
+    for name, case in CASES.items():
         if names and not any(part in name for part in names):
             continue
-        small = measured(name, 100_000, fast=fast)
-        rows = [(100_000, small, wanted if crashed is not None else None, "")]
-        if crashed is None:
+        small = measured(name, case.size or 100_000, fast=fast)
+        rows = [(case.size or 100_000, small, case.wanted if case.size else None, "")]
+        if not case.size:
             large = measured(name, 1_000_000, fast=fast)
             growth = float(large["seconds"]) / max(float(small["seconds"]), 1e-9)
-            rows.append((1_000_000, large, wanted, f"{growth:.1f}{'' if growth <= GROWTH else '  MISSED'}"))
+            rows.append((1_000_000, large, case.wanted, f"{growth:.1f}{'' if growth <= GROWTH else '  MISSED'}"))
         for size, found, limit, growth_shown in rows:
             wrong += not found["right"]
             met = limit is None or float(found["seconds"]) <= limit
             table.add_row(
-                f"{name}, {clients} clients", f"{size:,}", "" if limit is None else f"{limit:g}",
-                f"{found['seconds']:.2f}{'' if met else '  MISSED'}", f"{found['megabytes']:.0f}", growth_shown,
+                f"{name}, {case.clients} clients", f"{size:,}", "" if limit is None else f"{limit:g}",
+                f"{found['seconds']:.{2 if size >= 100_000 else 4}f}{'' if met else '  MISSED'}", f"{found['megabytes']:.0f}", growth_shown,
                 f"{found['found']}{'' if found['right'] else '  WRONG'}",
             )  # fmt: skip
         print(f"{name}: measured", file=sys.stderr, flush=True)
