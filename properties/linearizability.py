@@ -179,7 +179,9 @@ def _analyse(
             progress.monitored += 1
     analysis = _take_turns(specification, parts, progress, budget, expired)
     if progress.refuted is not None:
-        deepest = furthest(specification, parts[analysis.part], progress.refuted[1], EXPLAINING)
+        stretches = progress.stretches
+        impossible = None if stretches is None else stretches.first(2 * EXPLAINING + stretches.steps, expired)
+        deepest = furthest(specification, parts[analysis.part], progress.refuted[1], EXPLAINING, impossible)
         return replace(analysis, deepest=deepest, method=_searched(analysis.steps))
     ways = (progress.method if progress.monitored else "", _searched(analysis.steps) if progress.searches else "")
     analysis = replace(analysis, method=" and ".join(filter(None, ways)))
@@ -240,7 +242,8 @@ def _take_turns(
                 look = min(search.steps // 2, LONGEST_LOOK)
                 if budget is not None:
                     look = min(look, budget - spent - (search.steps - before))
-                outcome = False if stretches.refute(search.passed, look, expired) else None
+                if stretches.refute(search.passed, look, expired):
+                    outcome, progress.stretches = False, stretches
             spent += search.steps - before + stretches.steps - looked
             if outcome is False:
                 progress.refuted = one.part, search

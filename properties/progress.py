@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .history import Operation, render
 from .search import Search
+from .stretches import Stretches
 
 __all__ = ["Interrupted", "Progress"]
 
@@ -25,7 +26,8 @@ class Interrupted(BaseException):
 class Progress:
     """The parts of an object: how many there are, how many a monitor decided and how, and the searches for the others.
 
-    `refuted` is the part that was found to be wrong, if one was, with its search, which need not be what found it.
+    `refuted` is the part that was found to be wrong, if one was, with its search, which need not be what found it: then it was
+    `stretches`.
     """
 
     parts: int = 0
@@ -33,6 +35,7 @@ class Progress:
     method: str = ""
     searches: list[tuple[Hashable, Search]] = field(default_factory=list)
     refuted: tuple[Hashable, Search] | None = None
+    stretches: Stretches | None = None
 
     @property
     def steps(self) -> int:

@@ -56,6 +56,9 @@ Path: TypeAlias = "tuple[Path, int] | None"
 Hope: TypeAlias = tuple[int, int]
 """A mask m leaves hope for an operation if first & (m ^ second): a helper is not placed yet, or the operation itself is."""
 
+PASSING = 20
+"""Steps per operation that suffice to pass a history that one has been far into already."""
+
 FARTHEST, WITNESSES = 32, 4
 """How many returns ahead the next reads are looked for, and how many reads are looked at."""
 
@@ -417,15 +420,23 @@ class Search:
         return rank, choices[::-1]
 
 
-def furthest(specification: Specification, operations: Sequence[Operation], refuted: Search, budget: int) -> Deepest:
+def furthest(
+    specification: Specification, operations: Sequence[Operation], refuted: Search, budget: int, impossible: int | None = None
+) -> Deepest:
     """The longest order there is, for people, after `refuted` has found that none places everything.
 
     A search turns back when it sees that a later read has no hope, at most `FARTHEST` returns ahead.  To a person that read is
     the one that cannot be placed.  So this asks how many returns can be passed at all, by bisection: a handful of searches like
-    the first.  If `budget` steps do not suffice the answer is the best that is known.
+    the first.  If `budget` steps do not suffice the answer is the best that is known.  `impossible` is a return that nothing can pass: what
+    is before it is tried first.
     """
     best = refuted
     low, high = refuted.passed, min(refuted.passed + FARTHEST, refuted.returns)
+    if impossible is not None and low < impossible:
+        high = impossible
+        search = Search(specification, operations, goal=high, fast=refuted.fast)
+        if search.run(max(budget, PASSING * len(operations))):
+            best, low = search, high
     while high - low > 1 and budget > 0:
         goal = (low + high) // 2
         search = Search(specification, operations, goal=goal, fast=refuted.fast)

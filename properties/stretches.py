@@ -17,6 +17,9 @@ That needs a *closed* object, whose states can be listed (see `steps.py`).
 Saturated histories of registers forget fast.  Twenty clients, five values and 10,000 operations with a wrong read cost the search alone
 ten million steps; stretches of 16 or 64 returns refute them in hundreds or tens of thousands, however long the history is
 (`benchmarks/hard.py`).  Where a stretch can be passed nothing is concluded.
+
+**Where it went wrong.**  A stretch that is refuted goes on for some returns after the one that a search is stuck at, and any of them may be
+the one that nothing explains.  Bisection of its end finds the first that cannot be passed, as a longer stretch cannot be passed either.
 """
 
 from __future__ import annotations
@@ -47,6 +50,8 @@ class Stretches:
         self._operations = operations
         self._returns: list[int] = []
         self._states: Sequence[State] | None = None
+        self._rank = self._high = 0
+        """The return at which the search was stuck, and the last of the stretch."""
 
     def refute(self, rank: int, budget: int, expired: Callable[[], bool] | None = None) -> bool:
         """True if a stretch around this return, at which a search is stuck, shows that there is no linearization.
@@ -60,8 +65,23 @@ class Stretches:
         if self._states is None:
             return False
         ends = self.steps + budget
-        high = min(rank + FARTHEST, len(self._returns) - 1)
-        return any(self._refuted(rank - reach, high, ends, expired) for reach in REACHES if reach < rank)
+        self._rank, self._high = rank, min(rank + FARTHEST, len(self._returns) - 1)
+        return self._passed_by_none(self._high, ends, expired)
+
+    def first(self, budget: int, expired: Callable[[], bool] | None = None) -> int:
+        """After `refute` said yes: the number of the first return in that stretch that cannot be passed, as far as `budget` steps tell."""
+        ends = self.steps + budget
+        low = self._rank - 1
+        while self._high - low > 1:
+            middle = (low + self._high) // 2
+            if self._passed_by_none(middle, ends, expired):
+                self._high = middle
+            else:
+                low = middle
+        return self._high
+
+    def _passed_by_none(self, high: int, ends: int, expired: Callable[[], bool] | None) -> bool:
+        return any(self._refuted(self._rank - reach, high, ends, expired) for reach in REACHES if reach < self._rank)
 
     def _refuted(self, low: int, high: int, ends: int, expired: Callable[[], bool] | None) -> bool:
         """True if no state leads through the returns from `low` to `high`."""

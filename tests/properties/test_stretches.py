@@ -3,6 +3,7 @@
 import os
 import random
 
+import msgspec
 import pytest
 from histories import brute_force, operation, random_history
 from test_search_against_oracle import SPECIFICATIONS, wrong_once
@@ -33,7 +34,11 @@ def test_what_a_stretch_refutes_has_no_order(which: str, crashes: bool, monkeypa
         history = judged(specification, random_history(source, specification, invent, answer, size + 3, **options))
         returns = sum(one.completed is not None for one in history)
         looks = Stretches(specification, history)
-        found = sum(looks.refute(rank, 10_000) for rank in range(returns)) > 0
+        at = next((rank for rank in range(returns) if looks.refute(rank, 10_000)), None)
+        found = at is not None
+        if found:
+            # It takes that return to be impossible, which the search confirms.
+            assert Search(specification, history, goal=looks.first(10_000) + 1).run(1_000_000) is False
         valid = brute_force(specification, history)
         assert not (found and valid), "\n".join(f"{one.describe()} [{one.invoked}, {one.completed}]" for one in history)
         refuted += found
@@ -62,6 +67,21 @@ def long_history(returns: int) -> list[Operation]:
     at = 20 * (returns // 8)
     last = len(operations)
     return [*operations, operation(last, "write", 0, None, (at, at + 1)), operation(last + 1, "read", None, 3, (at + 2, at + 3))]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5, 7])
+def test_the_read_that_nothing_explains_is_named_and_not_one_before_it(seed: int) -> None:
+    """A search turns back some returns before it, where it sees that there is no hope; these four are refuted by stretches."""
+    specification, invent, answer, _size = SPECIFICATIONS["cas"]
+    history = random_history(random.Random(seed), specification, invent, answer, 2500, width=16, pending=0.0, wrong=0.0)
+    history = judged(specification, history)
+    reads = [place for place, one in enumerate(history) if one.function == "read"]
+    late = reads[9 * len(reads) // 10]
+    history[late] = msgspec.structs.replace(history[late], result=3)
+    analysis = analyse(specification, history)
+    assert analysis.steps > FIRST_LOOK
+    assert analysis.deepest is not None
+    assert analysis.deepest.stuck is history[late]
 
 
 def test_steps_do_not_grow_with_what_came_before() -> None:
