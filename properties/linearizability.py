@@ -22,11 +22,12 @@ from dataclasses import dataclass, replace
 
 from .collecting import Collecting, advice
 from .explanation import explain
+from .furthest import furthest
 from .guard import guarded, misfit
 from .history import Complete, Event, Invoke, Operation, Outcome, operation_of, render
 from .monitors import Conflict, conflict, method, whole
 from .progress import Interrupted, Progress
-from .search import Deepest, Memory, Search, furthest
+from .search import Deepest, Memory, Search
 from .specification import Specification, SpecificationError, call_of
 from .stretches import Stretches
 from .verdict import Evidence, Monitor, Status, Verdict

@@ -25,11 +25,12 @@ import msgspec
 from .conflict import returned
 from .constructions import Expired, constructed, never, state_after, states_along
 from .explanation import reasons
+from .furthest import furthest
 from .history import Operation, Outcome
 from .independent import Independent
 from .linearizability import parts_of
 from .monitors import conflict, method
-from .search import Deepest, Search, furthest
+from .search import Deepest, Search
 from .specification import Refusal, Specification, State, call_of
 from .verdict import Status
 

@@ -48,16 +48,13 @@ from .specification import Refusal, Specification, State, call_of
 from .steps import Steps
 from .window import Candidate, Window
 
-__all__ = ["Deepest", "Memory", "Search", "furthest"]
+__all__ = ["Deepest", "Memory", "Search"]
 
 Path: TypeAlias = "tuple[Path, int] | None"
 """Operations placed by choice, the last one outermost: a list that branches share.  Pure calls follow from it."""
 
 Hope: TypeAlias = tuple[int, int]
 """A mask m leaves hope for an operation if first & (m ^ second): a helper is not placed yet, or the operation itself is."""
-
-PASSING = 20
-"""Steps per operation that suffice to pass a history that one has been far into already."""
 
 FARTHEST, WITNESSES = 32, 4
 """How many returns ahead the next reads are looked for, and how many reads are looked at."""
@@ -418,36 +415,3 @@ class Search:
             path, number = path
             choices.append(number)
         return rank, choices[::-1]
-
-
-def furthest(
-    specification: Specification, operations: Sequence[Operation], refuted: Search, budget: int, impossible: int | None = None
-) -> Deepest:
-    """The longest order there is, for people, after `refuted` has found that none places everything.
-
-    A search turns back when it sees that a later read has no hope, at most `FARTHEST` returns ahead.  To a person that read is
-    the one that cannot be placed.  So this asks how many returns can be passed at all, by bisection: a handful of searches like
-    the first.  If `budget` steps do not suffice the answer is the best that is known.  `impossible` is a return that nothing can pass: what
-    is before it is tried first.
-    """
-    best = refuted
-    low, high = refuted.passed, min(refuted.passed + FARTHEST, refuted.returns)
-    if impossible is not None and low < impossible:
-        high = impossible
-        search = Search(specification, operations, goal=high, fast=refuted.fast)
-        if search.run(max(budget, PASSING * len(operations))):
-            best, low = search, high
-    while high - low > 1 and budget > 0:
-        goal = (low + high) // 2
-        search = Search(specification, operations, goal=goal, fast=refuted.fast)
-        reached = search.run(budget)
-        budget -= search.steps
-        if reached:
-            best, low = search, goal
-        elif reached is None:
-            break
-        else:
-            high = goal
-    deepest = best.deepest()
-    assert deepest is not None
-    return deepest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,11 +51,16 @@ def test_the_notebooks_run_and_show_something(tmp_path: Path) -> None:
     assert "<table" in shown(operations)
     assert "Causal past" in shown(explain)
     assert "incarnation" in shown(moment)
+    _write, why, picture, models = code_cells(tmp_path / "check_a_history.ipynb")
+    assert "cannot be placed: the register holds 2, not 1" in shown(why)
+    assert "<iframe" in shown(picture)
+    statuses = re.findall(r"<td>(valid|invalid)</td>", shown(models))
+    assert statuses == ["invalid", "valid", "invalid", "valid", "invalid", "valid", "valid", "valid"]
 
 
 def test_a_cell_that_raises_fails_the_execution(tmp_path: Path) -> None:
     (tmp_path / "execute.py").write_bytes((FOLDER / "execute.py").read_bytes())
-    notebook = json.loads(NOTEBOOKS[0].read_text(encoding="utf-8"))
+    notebook = json.loads((FOLDER / "first_look.ipynb").read_text(encoding="utf-8"))
     notebook["cells"] = [{**notebook["cells"][1], "source": ["1 / 0"]}]
     (tmp_path / "broken.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     command = [sys.executable, str(tmp_path / "execute.py"), str(tmp_path / "out")]

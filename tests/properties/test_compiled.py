@@ -30,9 +30,10 @@ from killpoint.properties import (
 from killpoint.properties import compiled as compiling
 from killpoint.properties import search as searching
 from killpoint.properties.explanation import explain
+from killpoint.properties.furthest import furthest
 from killpoint.properties.history import Operation, Outcome
 from killpoint.properties.linearizability import Linearizable, analyse
-from killpoint.properties.search import Memory, Search, furthest
+from killpoint.properties.search import Memory, Search
 
 pytest.importorskip("numba", reason="the extra `fast` is not installed")
 
