@@ -178,15 +178,16 @@ class Session:
         self._actions.append(action)
         if self.stopped:
             return
-        self.advance_to(action.at)
-        if self.stopped:
-            return
-        if isinstance(action, Call):
-            self._call(action)
-        elif action.boundary is None:
-            self._strike(number, action)
-        else:
-            self._arm(number, action)
+        with self.world.drive:
+            self.advance_to(action.at)
+            if self.stopped:
+                return
+            if isinstance(action, Call):
+                self._call(action)
+            elif action.boundary is None:
+                self._strike(number, action)
+            else:
+                self._arm(number, action)
 
     def _call(self, action: Call) -> bool:
         """Begin an operation on a client; False if the client is busy or dead."""
