@@ -329,7 +329,7 @@ def _is_its_own(kind: type[ScenarioMachine], path: Path) -> bool:
     Raises:
         ScheduleError: it holds no schedule.
     """
-    schedule = codec.read(path).schedule
+    schedule = codec.header(path)
     if schedule.mutant != kind.mutant:
         return False
     if schedule.scenario == kind.reference:
@@ -350,7 +350,7 @@ def _is_of(kind: type[ScenarioMachine], path: Path) -> bool:
     Raises:
         ScheduleError: it holds no schedule.
     """
-    schedule = codec.read(path).schedule
+    schedule = codec.header(path)
     names = (kind.reference, kind.scenario.label())
     same_class = ":" in schedule.scenario and schedule.scenario.rpartition(":")[2] == kind.scenario.__qualname__
     return (schedule.scenario in names or same_class) and schedule.mutant == kind.mutant

@@ -371,7 +371,7 @@ def load(path: str | Path, scenario: type[Scenario] | None = None) -> Run:
     """
     path = Path(path)
     if scenario is None:
-        scenario = scenario_of(codec.read(path).schedule.scenario, path)
+        scenario = scenario_of(codec.header(path).scenario, path)
     filed = codec.read(path, scenario)
     return Run(run(filed.schedule, scenario, trace=True), scenario, filed)
 

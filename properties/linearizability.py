@@ -28,7 +28,7 @@ from .history import Complete, Event, Invoke, Operation, Outcome, operation_of, 
 from .monitors import Conflict, conflict, method, whole
 from .progress import Interrupted, Progress
 from .search import Deepest, Memory, Search
-from .specification import Specification, SpecificationError, call_of
+from .specification import Specification, SpecificationError, unknown_of
 from .stretches import Stretches
 from .verdict import Evidence, Monitor, Status, Verdict
 from .witness import Fate, Witness
@@ -106,7 +106,7 @@ def _counting(specification: Specification, operations: Iterable[Operation]) -> 
         if operation.function not in failed:
             # It does not count, but one that the specification does not know is a mistake all the same.
             failed.add(operation.function)
-            specification.step(specification.initial, call_of(operation))
+            specification.step(specification.initial, unknown_of(operation))
     return [operation for operation in everything if operation.id not in dropped]
 
 

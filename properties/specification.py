@@ -33,6 +33,7 @@ __all__ = [
     "State",
     "UnknownFunctionError",
     "call_of",
+    "unknown_of",
 ]
 
 State: TypeAlias = Hashable
@@ -56,6 +57,11 @@ class Call(NamedTuple):
 def call_of(operation: Operation) -> Call:
     """The call that an operation makes."""
     return Call(operation.function, operation.argument, operation.result, operation.outcome)
+
+
+def unknown_of(operation: Operation) -> Call:
+    """The call of an operation of which nothing counts but that a specification must know it: as if nobody knew its outcome."""
+    return Call(operation.function, operation.argument, None, Outcome.INFO)
 
 
 class Refusal:

@@ -27,7 +27,7 @@ from enum import Enum
 from .history import Operation, Outcome
 from .later import Later
 from .search import Search
-from .specification import Refusal, Specification, State, call_of
+from .specification import Refusal, Specification, State, call_of, unknown_of
 
 __all__ = ["Fate", "Witness"]
 
@@ -84,7 +84,7 @@ class Witness:
         """Nothing follows: operations that are still open were perhaps never looked at, and may be unknown to the specification."""
         for order in self._parts.values():
             for operation in order.open.values():
-                self._specification.step(self._specification.initial, call_of(operation))
+                self._specification.step(self._specification.initial, unknown_of(operation))
         return self.fate
 
 
@@ -108,7 +108,7 @@ class _Order:
         del self.open[operation.id]
         if not counts:
             # It does not count, but one that the specification does not know is a mistake all the same.
-            self._specification.step(self._specification.initial, call_of(operation))
+            self._specification.step(self._specification.initial, unknown_of(operation))
             return Fate.ALIVE
         if self._put(operation):
             return Fate.ALIVE

@@ -37,7 +37,20 @@ from .vocabulary import strangers
 if TYPE_CHECKING:
     from .scenario import Scenario
 
-__all__ = ["FORMAT", "Failure", "Filed", "ScheduleError", "decode", "encode", "line_of", "read", "versions", "write", "write_atomically"]
+__all__ = [
+    "FORMAT",
+    "Failure",
+    "Filed",
+    "ScheduleError",
+    "decode",
+    "encode",
+    "header",
+    "line_of",
+    "read",
+    "versions",
+    "write",
+    "write_atomically",
+]
 
 FORMAT = "killpoint.schedule/1"
 _FIELDS = ("format", "scenario", "mutant", "seed", "budget", "settings", "noise", "overrides", "actions", "failure", "made_by", "code")
@@ -138,17 +151,31 @@ def write_atomically(path: Path, text: str) -> None:
 def read(path: Path, scenario: type[Scenario] | None = None) -> Filed:
     """Read a schedule file; `scenario` gives operation arguments their declared types, and the schedule must fit it.
 
+    Without one its faults must be ours, or of modules that have been imported: see `header`.
+
     Raises:
         ScheduleError: the file is missing, too large, or not a schedule that this version can run.
     """
+    return decode(_bytes(path), str(path), scenario)
+
+
+def header(path: Path) -> Schedule:
+    """A schedule file without its actions: what it says of scenario and mutant.  Faults may be of kinds that the scenario will define.
+
+    Raises:
+        ScheduleError: see `read`.
+    """
+    return decode(_bytes(path), str(path), strange=True).schedule.replace(actions=())
+
+
+def _bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ScheduleError(f"{path} has {size:,} bytes: too large for a schedule ({MAX_BYTES:,} at most); is it another file?")
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ScheduleError(f"{path} cannot be read: {error.strerror}") from error
-    return decode(raw, str(path), scenario)
 
 
 def line_of(path: Path, field: str) -> str:
@@ -158,8 +185,8 @@ def line_of(path: Path, field: str) -> str:
     return "" if position is None else f", line {text.count(chr(10), 0, position) + 1}"
 
 
-def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None) -> Filed:
-    """Decode a schedule.
+def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None, *, strange: bool = False) -> Filed:
+    """Decode a schedule; with `strange` without faults of unknown kinds.
 
     Raises:
         ScheduleError: see `read`.
@@ -183,7 +210,7 @@ def decode(raw: bytes, source: str, scenario: type[Scenario] | None = None) -> F
     except ValueError as error:
         raise ScheduleError(f"{source}: not a schedule: {error}") from None
     try:
-        return _Decoder(text, source, scenario).document(document)
+        return _Decoder(text, source, scenario, strange=strange).document(document)
     except RecursionError:  # newer versions of Python parse more than they can look at
         raise ScheduleError(f"{source}: nested far too deeply for a schedule") from None
 
@@ -198,8 +225,9 @@ _Kind = TypeVar("_Kind")
 class _Decoder:
     """Turns the parsed document into a schedule; knows where in the text everything stands."""
 
-    def __init__(self, text: str, source: str, scenario: type[Scenario] | None) -> None:
+    def __init__(self, text: str, source: str, scenario: type[Scenario] | None, *, strange: bool) -> None:
         self._text = text
+        self._strange = strange
         self._source = source
         self._scenario = scenario
         self._operations = scenario.operations() if scenario is not None else {}
@@ -277,6 +305,8 @@ class _Decoder:
     def _actions(self, document: dict[str, object]) -> tuple[Action, ...]:
         actions: list[Action] = []
         for place, item in enumerate(self._field(document, "actions", list, [])):
+            if self._strange and isinstance(item, dict) and isinstance(item.get("fault"), str) and item["fault"] not in Fault.registry:
+                continue
             try:
                 action = self._action(item)
             except (msgspec.ValidationError, ValueError) as error:

@@ -18,6 +18,7 @@ from ..report.spacetime import spacetime_html
 from ..report.summary import as_json
 from ..report.text import schedule_lines, verdict_lines
 from ..report.wording import counted
+from ..run import scenario_of
 from ..sim import codec
 from ..sim.record import Record
 from ..sim.scenario import Scenario
@@ -60,8 +61,8 @@ def _what(options: Namespace) -> tuple[type[Scenario], Schedule]:
     if path.suffix == ".json":
         if options.seed is not None or options.number is not None or options.mutant is not None or options.budget is not None:
             raise UsageError("--seed, --number, --mutant and --budget choose a schedule, and this file is one: leave them out")
-        schedule = codec.read(path).schedule
-        return find_scenario(schedule.scenario), schedule
+        found = scenario_of(codec.header(path).scenario, path)
+        return found, codec.read(path, found).schedule
     scenario = sound_scenario(options.scenario, options.mutant)
     schedule = generate(scenario, options.seed or 0, options.number or 0, mutant=options.mutant, budget=options.budget)
     return scenario, schedule.replace(scenario=options.scenario)

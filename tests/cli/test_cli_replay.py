@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -157,3 +158,43 @@ def test_a_host_that_the_run_does_not_have_is_answered_with_those_that_it_has() 
     with pytest.raises(UnknownHostError) as caught:
         _ = api.load("lost.json").at("0.25 s").hosts["nope"]
     assert str(caught.value) == "there is no host 'nope'; there are n1, c1, c2"
+
+
+OWN_FAULT = '''
+import explore_scenarios
+from killpoint import faults
+
+
+class Outage(faults.Fault, frozen=True):
+    """The only host dies."""
+
+    def strike(self, world):
+        machine = world.machines["n1"]
+        if not machine.alive:
+            return faults.FaultOutcome("nothing")
+        world.kill(machine, cause=world.strike_index)
+        world.end_later(self.duration, lambda: world.restart(machine))
+        return faults.FaultOutcome("struck", ("n1",))
+
+
+class Fragile(explore_scenarios.Forgetful):
+    """Forgets what it was told in an outage."""
+
+    faults = faults.FaultMix([("outage", lambda random, cast: Outage(duration=0.1))])
+'''
+
+
+def test_a_fault_that_the_scenario_defines_is_known_before_its_schedule_is_read() -> None:
+    Path("fragile.py").write_text(OWN_FAULT)
+
+    def killpoint(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "killpoint", *arguments]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    explored = killpoint("explore", "fragile.py:Fragile", "--seed", "1")
+    assert "confirmed in a fresh process" in explored.stdout, explored.stdout + explored.stderr
+    (path,) = map(str, Path(".killpoint").iterdir())
+    assert '"fault": "outage"' in Path(path).read_text(encoding="utf-8")
+    for command in ("replay", "run"):
+        ended = killpoint(command, path)
+        assert (ended.returncode, ended.stderr) == (1, ""), ended.stderr

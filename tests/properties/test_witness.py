@@ -3,6 +3,7 @@
 import os
 import random
 
+import msgspec
 import pytest
 from histories import brute_force, operation, random_history
 from test_search_against_oracle import SPECIFICATIONS, wrong_once
@@ -23,7 +24,7 @@ def events_of(operations: list[Operation], source: random.Random) -> list[Event]
     for one in operations:
         events.append((one.invoked, Invoke(one.invoked, 0.0, one.process, one.id, one.function, one.argument)))
         if one.completed is not None:
-            ended = Complete(one.completed, 0.0, one.process, one.id, one.outcome, one.result)
+            ended = Complete(one.completed, 0.0, one.process, one.id, one.outcome, one.result, one.error)
             events.append((one.completed, ended))
         elif source.random() < 0.5:
             when = one.invoked + (last - one.invoked) * source.random()
@@ -138,3 +139,33 @@ def test_an_operation_that_the_specification_does_not_know_is_told_however_it_en
         events.append(Complete(1, 0.1, "c1", 0, outcome))
     with pytest.raises(SpecificationError, match="Register has no operation 'audit'"):
         check(Linearizable(Register()), events)
+
+
+def histories(which: str, source: random.Random) -> tuple[Specification, list[Operation]]:
+    if which in KINDS:
+        return KINDS[which].specification, history_of(KINDS[which], source, 8)
+    specification, invent, answer, size = SPECIFICATIONS[which]
+    return specification, random_history(source, specification, invent, answer, size)
+
+
+@pytest.mark.parametrize("which", [*SPECIFICATIONS, *KINDS])
+def test_an_operation_that_failed_counts_for_nothing(which: str) -> None:
+    """Whatever it was, it need not have returned anything, and without it the verdict is the same."""
+    source = random.Random(f"failed {which}")
+    tried = 0
+    for _ in range(100):
+        specification, history = histories(which, source)
+        certain = [one for one in history if one.ok]
+        if not certain:
+            continue
+        failing = source.choice(certain)
+        failed = msgspec.structs.replace(failing, outcome=Outcome.FAIL, result=None, error="nobody leads")
+        if specification.evidence_of_failure(failed):
+            continue
+        tried += 1
+        rest = [one for one in history if one is not failing]
+        among = [failed if one is failing else one for one in history]
+        expected = analyse(specification, rest).status
+        assert analyse(specification, among).status is expected
+        assert check(Linearizable(specification), events_of(among, source)).status is expected
+    assert tried > 20
