@@ -107,11 +107,13 @@ class Guarded(Specification):
         """What the specification says, asked twice now and then."""
         asked = self._asked = self._asked + 1
         following = self._ask(lambda: self._inner.step(state, call), "step", state, call)
-        if not isinstance(following, Refusal):
+        if following is None:
+            self._check_none(state, call)
+        elif not isinstance(following, Refusal):
             try:
                 hash(following)
             except (TypeError, RecursionError):
-                self._hashable(following, f"step returned, {self._asked_for(state, call)},")
+                self._hashable(following, f"step returned, {self._asked_for(state, call)},", call)
         if asked <= ALWAYS or asked % SOMETIMES == 0:
             if isinstance(following, Refusal):
                 self._ask(lambda: str(following), "step", state, call)
@@ -124,6 +126,17 @@ class Guarded(Specification):
                     "it must be a pure function, which changes nothing, and its states must compare by value"
                 )
         return following
+
+    def _check_none(self, state: State, call: Call) -> None:
+        """A step that forgets to return something returns None; that is a state only where there was such a one, or nil was called for."""
+        given = call.argument if isinstance(call.argument, tuple) else (call.argument,)
+        nothing = None in given and (call.argument is not None or call.result is None)
+        if state is None or nothing or self._inner.initial is None:
+            return
+        raise SpecificationError(
+            f"{self.name}.step returned None, {self._asked_for(state, call)}{self._defined()}; "
+            "it must return the next state or a Refusal: is there a `return` missing?"
+        ).about(self._of(call))
 
     def may_enable(self, state: State, call: Call, other: Call) -> bool:
         """What the specification says."""
@@ -160,41 +173,47 @@ class Guarded(Specification):
         return bool(self._ask(lambda: self._pure(call), f"pure({_shown(call)})"))
 
     def _asked_for(self, state: State, call: Call) -> str:
-        one = next((one for one in self._operations if call_of(one) == call), None)
+        one = self._of(call)
         asked = f"{_shown(call)}" if one is None else f"{one.describe()} (invoked at event {one.invoked})"
         return f"asked for {asked} in the state {render(state)}"
+
+    def _of(self, call: Call | None) -> Operation | None:
+        """The first operation that makes this call."""
+        return None if call is None else next((one for one in self._operations if call_of(one) == call), None)
 
     def _ask(self, question: Callable[[], Answer], what: str, state: State = None, call: Call | None = None) -> Answer:
         try:
             return question()
-        except SpecificationError:
-            raise  # which says so itself
+        except SpecificationError as error:
+            error.about(error.operation or self._of(call))
+            raise  # it says itself what is wrong
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001  # of a specification, which may raise anything
-            self._failed(error, what, "" if call is None else f", {self._asked_for(state, call)}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # of a specification, which may raise anything
+            self._failed(error, what, "" if call is None else f", {self._asked_for(state, call)}", self._of(call))
 
-    def _failed(self, error: Exception, what: str, when: str) -> NoReturn:
+    def _failed(self, error: BaseException, what: str, when: str, about: Operation | None) -> NoReturn:
         if isinstance(error, RecursionError) and (deep := misfit(self._operations)) is not None:
             raise deep from error  # comparing such values is what failed
         said = f"{type(error).__name__}{f': {error!s:.500}' if str(error) else ''}"
         name = type(self._inner).__name__
-        sentence = f"{name}.{what} failed{when}: {said}{_where(error)}"
-        raise SpecificationError(sentence).with_traceback(error.__traceback__) from error
+        sentence = f"{name}.{what} failed{when}: {said}{_where(error) or self._defined()}"
+        raise SpecificationError(sentence).about(about).with_traceback(error.__traceback__) from error
 
     def _defined(self) -> str:
         """Where the specification says what a step is."""
         code = getattr(getattr(self._inner, "step", None), "__code__", None)
         return f" ({code.co_filename}:{code.co_firstlineno} in {code.co_name})" if isinstance(code, CodeType) else ""
 
-    def _hashable(self, value: State, what: str) -> State:
+    def _hashable(self, value: State, what: str, call: Call | None = None) -> State:
         try:
             hash(value)
         except (TypeError, RecursionError) as error:
             kind = f"a {type(value).__name__}" if isinstance(error, TypeError) else "a value that is nested too deep"
             advice = "it has to be hashable: make it a tuple, a frozenset or a frozen dataclass"
-            sentence = f"{type(self._inner).__name__}: {what} {kind} ({render(value)}){self._defined()}; {advice}"
-            raise SpecificationError(sentence) from None
+            where = "" if call is None else self._defined()
+            sentence = f"{type(self._inner).__name__}: {what} {kind} ({render(value)}){where}; {advice}"
+            raise SpecificationError(sentence).about(self._of(call)) from None
         return value
 
 
@@ -207,7 +226,7 @@ def _answer(following: State | Refusal) -> str:
     return f"a refusal ({following})" if isinstance(following, Refusal) else render(following)
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The author's line: the innermost that is neither ours nor Python's."""
     frames = traceback.extract_tb(error.__traceback__)
     for frame in reversed(frames):

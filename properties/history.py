@@ -120,10 +120,14 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 
     def describe(self) -> str:
         """`c1 write(5) -> ok`, on one line."""
+        return f"{self.process} {self.called()}"
+
+    def called(self) -> str:
+        """`write(5) -> ok`."""
         argument = "" if self.argument is None else render(self.argument)
         end = {Outcome.OK: render(self.result), Outcome.FAIL: "fail", Outcome.INFO: "unknown"}[self.outcome]
         why = f" ({self.error})" if self.error else ""
-        return f"{self.process} {self.function}({argument}) -> {end}{why}"
+        return f"{self.function}({argument}) -> {end}{why}"
 
 
 DEEPEST = 30

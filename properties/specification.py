@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, Self, TypeAlias
 
 from .history import HistoryError, Operation, Outcome, Value, render
 
@@ -84,7 +84,17 @@ class Refusal:
 
 
 class SpecificationError(HistoryError):
-    """An operation that the specification does not speak of: an unknown function, or an argument of the wrong shape."""
+    """An operation that the specification does not speak of: an unknown function, or an argument of the wrong shape.
+
+    `operation` is the one, where that is known.
+    """
+
+    operation: Operation | None = None
+
+    def about(self, operation: Operation | None) -> Self:
+        """The error, which is about this operation."""
+        self.operation = operation
+        return self
 
 
 class UnknownFunctionError(SpecificationError):

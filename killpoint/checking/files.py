@@ -16,10 +16,10 @@ from ..properties.independent import split_by_key
 from ..properties.isolation import Isolation
 from ..properties.linearizability import Linearizable
 from ..properties.locks import FencedMutex, OwnedMutex, ReentrantMutex, owned_by_process
-from ..properties.readers import ReadError, Told, read_history
+from ..properties.readers import ReadError, Told, line_of, read_history
 from ..properties.registers import CasRegister, Register
 from ..properties.sets import GrowSet, Set
-from ..properties.specification import Specification, SpecificationError, UnknownFunctionError
+from ..properties.specification import Specification, SpecificationError, UnknownFunctionError, call_of, unknown_of
 from ..properties.verdict import Verdict
 from ..properties.workloads import composed
 from .catalog import ISOLATION, functions_known, models
@@ -85,15 +85,44 @@ def examine_file(
     operations: Sequence[Operation] = history.operations
     if not operations:
         raise ReadError("there is no operation in this history, so there is nothing to check", str(path))
-    try:
-        examined = [_examined(question, name, history, timeout, str(path)) for name in question.names]
-    except UnknownFunctionError as error:
-        raise ReadError(f"{error}: is it a history of another model ({', '.join(models())})?", str(path)) from None
-    except SpecificationError as error:
-        raise ReadError(str(error), str(path)) from None
+    examined = [_located(question, name, history, timeout, str(path)) for name in question.names]
     if len(examined) == 1:
         return examined[0]
     return examined[0]._replace(verdict=composed([one.verdict for one in examined]))
+
+
+def _located(question: Question, name: str, history: History, timeout: float | None, path: str) -> Examined:
+    """The verdict of one of the models; what it does not understand is told with its place in the file."""
+    try:
+        return _examined(question, name, history, timeout, path)
+    except SpecificationError as error:
+        found = error.operation or _misunderstood(question, name, history.operations)
+        said = str(error)
+        if isinstance(error, UnknownFunctionError):
+            # Where some are known it may be a slip as well.
+            some = any(one.function in error.functions for one in history.operations)
+            others = "" if some else f" ({', '.join(models())})"
+            said += f": is it a history of another model{others}?"
+        elif found is not None and error.operation is None:
+            said += f", as in operation {found.id} of process {found.process}, {found.called()}"
+        places = (place for place, one in enumerate(history.operations) if found is not None and one.id == found.id)
+        place = next(places, None)
+        raise ReadError(said, path, None if place is None else line_of(path, place)) from None
+
+
+def _misunderstood(question: Question, name: str, operations: Sequence[Operation]) -> Operation | None:
+    """The first operation that one of our specifications does not understand."""
+    if name not in question.specifications:
+        return None
+    specification, given = _as_meant(question.specifications[name], operations)
+    for operation in given:
+        try:
+            specification.step(specification.initial, call_of(operation) if operation.ok else unknown_of(operation))
+        except SpecificationError:
+            return operation
+        except Exception:  # noqa: BLE001  # of somebody's own, which says where it failed
+            return None
+    return None
 
 
 def _examined(question: Question, name: str, history: History, timeout: float | None, path: str) -> Examined:

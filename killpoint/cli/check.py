@@ -40,7 +40,7 @@ def run(options: Namespace) -> int:
     if options.model is None:
         raise UsageError(f"--model is missing: say what {options.file} is a history of, with one of {', '.join(models())}")
     if options.html is not None:
-        refuse_unwritable(options.html)
+        refuse_unwritable(options.html, options.file)
     model = ",".join(options.model)
     verdict = _judged(model, options)
     if options.json:

@@ -25,17 +25,19 @@ def code_of(status: Status) -> int:
     return _CODES[status]
 
 
-def refuse_unwritable(page: Path) -> None:
-    """Say before the work that its result could not be written.
+def refuse_unwritable(page: Path, read: Path | None = None, *, option: str = "--html: ") -> None:
+    """Say before the work that its result could not be written, or would be in place of what is read.
 
     Raises:
-        UsageError: the folder is not there, or it is a folder itself.
+        UsageError: the folder is not there, or it is a folder itself, or the file that is read.
     """
     folder = page.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"--html: {page} cannot be written: there is no folder {folder}")
     if page.is_dir():
-        raise UsageError(f"--html: {page} cannot be written: it is a folder")
+        raise UsageError(f"{option}{page} cannot be written: it is a folder")
+    if not folder.is_dir():
+        raise UsageError(f"{option}{page} cannot be written: there is no folder {folder}")
+    if read is not None and page.exists() and read.exists() and page.samefile(read):
+        raise UsageError(f"{option}{page} is the file that is read: write to another")
 
 
 def result_console() -> Console:

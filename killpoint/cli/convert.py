@@ -10,8 +10,8 @@ from argparse import Namespace
 
 from ..properties.readers import read_history
 from ..properties.writers import write_as
-from .arguments import VALID, UsageError
-from .console import show
+from .arguments import VALID
+from .console import refuse_unwritable, show
 from .reading import Reading
 
 __all__ = ["run"]
@@ -19,8 +19,7 @@ __all__ = ["run"]
 
 def run(options: Namespace) -> int:
     """Convert one file."""
-    if options.file.exists() and options.out.exists() and options.out.samefile(options.file):
-        raise UsageError(f"{options.out} is the file that is read: write to another")
+    refuse_unwritable(options.out, options.file, option="")
     with Reading(quiet=False) as told:
         history = read_history(options.file, told, gaps=options.gaps)
     for note in write_as(history, options.out, options.to):

@@ -10,7 +10,7 @@ from ..report.text import noise_text, schedule_lines, state_lines, states_at, ti
 from ..report.wording import instant
 from ..run import Run, end_of, load, parse_time
 from .arguments import UsageError
-from .console import as_plain, code_of, print_json, show
+from .console import as_plain, code_of, print_json, refuse_unwritable, show
 
 __all__ = ["run"]
 
@@ -29,9 +29,7 @@ def run(options: Namespace) -> int:
         raise UsageError(f"--until: {error}") from None
     replayed = load(options.file)
     if options.html is not None:
-        folder = options.html.absolute().parent
-        if not folder.exists():
-            raise UsageError(f"--html: {options.html} cannot be written: there is no folder {folder}")
+        refuse_unwritable(options.html, options.file)
         try:
             replayed.timeline(until).save(options.html)
         except OSError as error:

@@ -38,7 +38,7 @@ def run(options: Namespace) -> int:
     """Run; the exit code says what the properties say."""
     scenario, schedule = _what(options)
     if options.html is not None:
-        refuse_unwritable(options.html)
+        refuse_unwritable(options.html, Path(options.scenario))
     interrupted = False
     if options.real is None:
         record = run_simulated(schedule, scenario, trace=options.html is not None)

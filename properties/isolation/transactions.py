@@ -117,7 +117,8 @@ class Transactions(ABC):
 
     def malformed(self, operation: Operation) -> SpecificationError:
         """The error for a transaction that cannot be understood: which, and what is wrong with it."""
-        return SpecificationError(f"{self.workload}: operation {operation.id} of {operation.process}: {self._fault(operation)}")
+        said = f"{self.workload}: operation {operation.id} of process {operation.process}: {self._fault(operation)}"
+        return SpecificationError(said).about(operation)
 
     def unhashable(self) -> SpecificationError | None:
         """The error for the first transaction that holds something mutable; None if none does."""

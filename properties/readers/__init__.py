@@ -8,8 +8,8 @@ the line.
 from __future__ import annotations
 
 from .errors import ReadError
-from .files import read_history
+from .files import line_of, read_history
 from .jsonl import decode_history, encode_history, write_history
 from .streams import Told
 
-__all__ = ["ReadError", "Told", "decode_history", "encode_history", "read_history", "write_history"]
+__all__ = ["ReadError", "Told", "decode_history", "encode_history", "line_of", "read_history", "write_history"]

@@ -14,7 +14,7 @@ from .jsonl import decode_history, looks_like_ours
 from .maps import JSON_BEGINS, read_json
 from .streams import Told, open_stream, unpacked
 
-__all__ = ["decode", "read_history"]
+__all__ = ["decode", "line_of", "read_history"]
 
 SNIFFED = 1 << 16
 EDN_BEGINS = re.compile(rb"(?:[\s,]|;[^\n]*(?:\n|\Z))*(?:[\[({#^]|\Z)")
@@ -45,6 +45,16 @@ def read_history(path: str | Path, told: Told | None = None, *, gaps: bool = Fal
         return _decode(stream, str(path), gaps=gaps)
 
 
+def line_of(path: str | Path, number: int) -> int | None:
+    """The line at which the `number`-th operation (from 0) of a history begins; None if it cannot be told.  Reads the file anew."""
+    try:
+        with open_stream(path) as stream:
+            _decode(stream, str(path), gaps=True, halt=number)
+    except ReadError as error:
+        return error.line
+    return None
+
+
 def decode(file: BinaryIO, name: str, *, gaps: bool = False) -> History:
     """The history in a seekable binary file, which errors call `name`.
 
@@ -54,26 +64,26 @@ def decode(file: BinaryIO, name: str, *, gaps: bool = False) -> History:
     return _decode(unpacked(file, name), name, gaps=gaps)
 
 
-def _decode(file: io.BufferedReader, name: str, *, gaps: bool) -> History:
+def _decode(file: io.BufferedReader, name: str, *, gaps: bool, halt: int | None = None) -> History:
     head = file.peek(SNIFFED)[:SNIFFED]
     if not head.strip():
         raise ReadError("the file begins with much white space: this is no history" if len(head) == SNIFFED else "the file is empty", name)
     if looks_like_ours(head):
-        return decode_history(file, name)
+        return decode_history(file, name, halt=halt)
     if b"\0" in head:
         raise ReadError("this is a binary file, not a history", name)
     if EDN_OPERATION.match(head):
-        return read_edn(file, name, gaps=gaps)
+        return read_edn(file, name, gaps=gaps, halt=halt)
     if any(LOG_LINE.search(line) for line in head.splitlines(keepends=True)):
-        return read_log(file, name)
+        return read_log(file, name, halt=halt)
     if SCHEDULE.match(head):
         raise ReadError("this is a schedule, not a history: `killpoint replay` runs it", name, 1)
     if JSON_BEGINS.match(head) and PROCESS in head:
-        return read_json(file, name, gaps=gaps)
+        return read_json(file, name, gaps=gaps, halt=halt)
     if not EDN_BEGINS.match(head):
         raise ReadError(NO_HISTORY, name, 1)
     try:
-        return read_edn(file, name, gaps=gaps)
+        return read_edn(file, name, gaps=gaps, halt=halt)
     except ReadError as error:
         # A heading of Markdown, a comment of Python and a table of TOML begin as EDN may, and are none.
         raise ReadError(f"{NO_HISTORY} (as EDN: {error.what})", name, error.line) from None

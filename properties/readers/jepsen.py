@@ -38,13 +38,13 @@ STRANGE = 32
 NO_OPERATION = "there is no operation of a client in this file"
 
 
-def read_log(file: BinaryIO, path: str, *, gaps: bool = False) -> History:  # noqa: ARG001  # logs have no indices
+def read_log(file: BinaryIO, path: str, *, halt: int | None = None) -> History:
     """The history in a Jepsen log.
 
     Raises:
         ReadError: a line is wrong, or its operation cannot follow those before it.
     """
-    recording = Recording()
+    recording = Recording(halt=halt)
     values: dict[bytes, tuple[Value, str | None]] = {}
     number = 0
     while line := file.readline(LONGEST_LINE):
@@ -129,13 +129,13 @@ class Feed:
         return self._file.readline(LONGEST_PLAIN_LINE) if self.by_line else self._file.read(size)
 
 
-def read_edn(file: BinaryIO, path: str, *, gaps: bool = False) -> History:
+def read_edn(file: BinaryIO, path: str, *, gaps: bool = False, halt: int | None = None) -> History:
     """The history in an EDN file: operation maps one after another, or in one vector.
 
     Raises:
         ReadError: it is not EDN, an element is no operation, or one cannot follow those before it.
     """
-    recording = Recording(gaps=gaps)
+    recording = Recording(gaps=gaps, halt=halt)
     feed = Feed(file)
     reader = EdnReader(feed, path)
     elements = iter(reader)

@@ -92,8 +92,8 @@ def looks_like_ours(head: bytes) -> bool:
     return first.lstrip()[:1] == b"{" and b'"format"' in first and FORMAT.encode() in first
 
 
-def decode_history(file: BinaryIO, path: str) -> History:
-    """The history in a file in our format.
+def decode_history(file: BinaryIO, path: str, *, halt: int | None = None) -> History:
+    """The history in a file in our format.  `halt` is the number of an operation at which to stop.
 
     Raises:
         ReadError: a line is wrong, the version is newer, events are missing, or they make no history.
@@ -111,6 +111,8 @@ def decode_history(file: BinaryIO, path: str) -> History:
         try:
             event = _valued(decoder.decode(line))
             rules.follow(event)
+            if isinstance(event, Invoke) and len(columns.functions) == halt:
+                break
             _keep(event, columns, slots)
         except msgspec.ValidationError as error:
             raise ReadError(f"this is no event: {error}", path, number) from None
@@ -123,6 +125,8 @@ def decode_history(file: BinaryIO, path: str) -> History:
             raise ReadError(f"the index of an event is less than {LARGEST_INTEGER}", path, number) from None
         except ValueError as error:
             raise ReadError(str(error), path, number) from None
+    if len(columns.functions) == halt:
+        raise ReadError("here begins the operation that was looked for", path, number)
     if expected is not None and expected != len(columns.kinds):
         raise ReadError(f"the header promises {expected} events and there are {len(columns.kinds)}: it seems to be truncated", path)
     return Recorded(columns)

@@ -52,13 +52,13 @@ class Row(msgspec.Struct):
     own_detail: dict[str, object] | None = msgspec.field(default=None, name=DETAIL)
 
 
-def read_json(file: BinaryIO, path: str, *, gaps: bool = False) -> History:
+def read_json(file: BinaryIO, path: str, *, gaps: bool = False, halt: int | None = None) -> History:
     """The history in a file of JSON maps.
 
     Raises:
         ReadError: it is not JSON, an element is no operation, or one cannot follow those before it.
     """
-    recording = Recording(gaps=gaps)
+    recording = Recording(gaps=gaps, halt=halt)
     # Not peeked at: the first line may be longer than a buffer.
     first = file.readline(LONGEST_LINE)
     try:

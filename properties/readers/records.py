@@ -44,14 +44,15 @@ ABSENT = object()
 
 
 class Recording:
-    """Records in the order of the file; `history` makes them one.
+    """Records in the order of the file; `history` makes them one.  `halt` is the number of an operation at which to stop: to find its line.
 
     Raises:
         ValueError: from `add`: the record cannot follow those before it; says why.
     """
 
-    def __init__(self, *, gaps: bool = False) -> None:
+    def __init__(self, *, gaps: bool = False, halt: int | None = None) -> None:
         self._gaps = gaps
+        self._halt = -1 if halt is None else halt
         self._last_index: int | None = None
         self._last_time = 0
         self._numbered = False
@@ -97,6 +98,8 @@ class Recording:
                 )
             name = self._names.get(process) or self._enter(process)
             self._open[process] = slot = len(columns.functions)
+            if slot == self._halt:
+                raise ValueError("here begins the operation that was looked for")
             columns.processes.append(name)
             columns.functions.append(self._spoken.get(function) or self._speak(function))
             columns.arguments.append(argument_of(function, key, value) if own is ABSENT else own)

@@ -17,7 +17,8 @@ __all__ = ["collection", "field", "malformed", "mapping", "whole"]
 
 def malformed(name: str, operation: Operation, what: str) -> SpecificationError:
     """The error for an operation that cannot be understood: whose checker asks, which operation, and what is wrong with it."""
-    return SpecificationError(f"{name}: operation {operation.id} of {operation.process}, {operation.describe()}: {what}")
+    said = f"{name}: operation {operation.id} of process {operation.process}, {operation.called()}: {what}"
+    return SpecificationError(said).about(operation)
 
 
 def mapping(value: Value) -> dict[Value, Value] | None:

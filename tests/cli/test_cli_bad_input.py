@@ -343,3 +343,14 @@ def test_json_does_not_change_how_bad_input_is_answered(killpoint: Killpoint) ->
     assert "bad.json, line 1" in complaint(killpoint, "replay", "bad.json", "--json")
     with pytest.raises(json.JSONDecodeError):
         _ = killpoint("replay", "bad.json", "--json").document
+
+
+def test_what_is_read_is_not_written_over(killpoint: Killpoint) -> None:
+    Path("bad.edn").write_text("{:process 0, :type :invoke, :f :read}\n{:process 0, :type :ok, :f :read, :value nil}\n")
+    codec.write(Path("bad.json"), GOOD)
+    before = Path("bad.edn").read_text(), Path("bad.json").read_text()
+    assert "bad.edn is the file that is read" in complaint(killpoint, "check", "bad.edn", "--model", "register", "--html", "bad.edn")
+    assert "bad.json is the file that is read" in complaint(killpoint, "replay", "bad.json", "--html", "bad.json")
+    assert "bad.json is the file that is read" in complaint(killpoint, "run", "bad.json", "--html", "bad.json")
+    assert "cannot be written: it is a folder" in complaint(killpoint, "replay", "bad.json", "--html", ".")
+    assert (Path("bad.edn").read_text(), Path("bad.json").read_text()) == before

@@ -59,7 +59,8 @@ def test_the_history_of_a_run_goes_to_other_checkers(killpoint: Killpoint, folde
     [
         (("nowhere", "out", "--to", "edn"), "killpoint: nowhere: cannot be read: No such file or directory"),
         (("h.edn", "h.edn", "--to", "edn"), "killpoint: h.edn is the file that is read: write to another"),
-        (("h.edn", "no/where", "--to", "edn"), "killpoint: no/where cannot be written: No such file or directory"),
+        (("h.edn", ".", "--to", "edn"), "killpoint: . cannot be written: it is a folder"),
+        (("h.edn", "no/where", "--to", "edn"), "killpoint: no/where cannot be written: there is no folder "),
         (("h.edn", "out"), "killpoint convert: the following arguments are required: --to; see killpoint convert --help"),
         (("q.edn", "out", "--to", "porcupine"), "killpoint: Porcupine's tests read registers (read, write, cas) and stores"),
         (("gap.edn", "out", "--to", "edn"), "killpoint: gap.edn, line 2: index 1 is missing: the history is incomplete"),

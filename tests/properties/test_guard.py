@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -52,6 +53,23 @@ class Asserts(Own):
 class Endless(Own):
     def step(self, state: State, call: Call) -> State | Refusal:
         return self.step(state, call)
+
+
+class Forgets(Own):
+    """A `return` is missing."""
+
+    initial: State = 0
+
+    def step(self, state: State, call: Call) -> State | Refusal:
+        if call.function == "read" and call.result != state:
+            Refusal("it holds {}", state)
+            return None
+        return super().step(state, call)
+
+
+class Exits(Own):
+    def step(self, state: State, call: Call) -> State | Refusal:
+        sys.exit(7)
 
 
 class Unhashable(Own):
@@ -137,6 +155,9 @@ def line(function: Callable[..., object], offset: int = 1) -> str:
         (Raises(), f"Raises.step failed, {ASKED}: KeyError: None", Raises.step),
         (Asserts(), "Asserts.step failed, asked for c2 read() -> 1 (invoked at event 5) in the state None: AssertionError", Asserts.step),
         (Endless(), "in the state None: RecursionError: maximum recursion depth exceeded", Endless.step),
+        (Forgets(), "Forgets.step returned None, asked for c2 read() -> 1 (invoked at event 5) in the state 0", Forgets.step),
+        (Exits(), f"Exits.step failed, {ASKED}: SystemExit: 7", Exits.step),
+        (Changes(), f"Changes.step failed, {ASKED}: IndexError: Replacement index 1 out of range", Changes.step),
         (OfOurs(), f"OfOurs.step failed, {ASKED}: ZeroDivisionError", OfOurs.step),
         (NoFirst(), "NoFirst.initial failed: OSError: gone", NoFirst.initial.fget),  # type: ignore[attr-defined]
         (NoPart(), "NoPart.partition(c1 write(1) -> None) failed: TypeError", NoPart.partition),

@@ -195,7 +195,7 @@ MALFORMED = [
 def test_malformed_transactions_are_refused_in_a_sentence(operation: Operation, expected: str) -> None:
     with pytest.raises(SpecificationError) as caught:
         Isolation().judge([operation])
-    assert str(caught.value).startswith("list-append: operation 7 of c: ")
+    assert str(caught.value).startswith("list-append: operation 7 of process c: ")
     assert expected in str(caught.value)
 
 

@@ -43,7 +43,7 @@ def test_all_shapes_of_messages() -> None:
     valid(LOG, tale.did("c1", "poll", (("poll",),), (("poll", (("k", ((0, "a"), (1, "b"), (2, "c"), (3, "d"))),)),)))
     invalid(KafkaLog(final_polls=True), Tale().did("p1", "send", ("k", "x"), 4).did("c1", "poll", None, ()), "unseen", "'x' in 'k' at off")
     for function, argument, result in [("send", "k", 0), ("send", ("k", 1), "x"), ("poll", None, 3), ("poll", None, (("k", 3),))]:
-        with pytest.raises(SpecificationError, match="operation 0 of c1"):
+        with pytest.raises(SpecificationError, match="operation 0 of process c1"):
             LOG.judge(Tale().did("c1", function, argument, result).operations)
 
 

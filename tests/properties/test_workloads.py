@@ -194,7 +194,7 @@ def test_unknown_and_failed_additions() -> None:
         valid(CounterBounds(), Tale().did("c1", "add", 5, None, INFO).did("c1", "read", None, value))
     invalid(CounterBounds(), Tale().did("c1", "add", 5, None, FAIL).did("c1", "read", None, 5), "above-bounds")
     unknown(CounterBounds(), tale, "the counter was never read")
-    with pytest.raises(SpecificationError, match=r"operation 1 of c2, .*: a read returns a whole number, not 'x'"):
+    with pytest.raises(SpecificationError, match=r"operation 1 of process c2, .*: a read returns a whole number, not 'x'"):
         CounterBounds().judge(tale.did("c2", "read", None, "x").operations)
 
 
@@ -230,7 +230,7 @@ def test_balances_that_no_account_may_have() -> None:
 
 
 def test_a_bank_says_what_it_cannot_understand() -> None:
-    with pytest.raises(SpecificationError, match=r"operation 0 of c1, .*: the argument of a transfer is from, to and a whole amount"):
+    with pytest.raises(SpecificationError, match=r"operation 0 of process c1, .*: the argument of a transfer is from, to and a whole"):
         Bank().judge(Tale().did("c1", "transfer", 5).did("c1", "read", None, ((0, 1),)).operations)
     with pytest.raises(SpecificationError, match=r"a balance is a whole number, not 0\.5"):
         Bank().judge(Tale().did("c1", "read", None, ((0, 0.5),)).operations)

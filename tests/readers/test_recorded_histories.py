@@ -248,8 +248,68 @@ def test_models_turn_down_what_they_do_not_know(tmp_path: Path) -> None:
     for model in [name for name in models() if name not in anything]:
         for function, value in wrong:
             path.write_text("".join(f"{{:process 0 :type {kind} :f :{function} :value {value}}}" for kind in (":invoke", ":ok")))
-            with pytest.raises(ReadError, match=r"h\.edn: "):
+            with pytest.raises(ReadError, match=r"h\.edn(, line 1)?: "):
                 check_file(path, model)
+
+
+WRONG_THERE = {
+    "edn": """\
+{:process 0, :type :invoke, :f :write, :value 1}
+;; a comment
+{:process 0, :type :ok, :f :write, :value 1}
+
+{:process 1, :type :invoke, :f :cas, :value 1}
+{:process 1, :type :ok, :f :cas, :value 1}
+""",
+    "log": """\
+INFO  jepsen.util - 0\t:invoke\t:write\t1
+hello
+
+INFO  jepsen.util - 0\t:ok\t:write\t1
+INFO  jepsen.util - 1\t:invoke\t:cas\t1
+INFO  jepsen.util - 1\t:ok\t:cas\t1
+""",
+    "json": """\
+{"process": 0, "type": "invoke", "f": "write", "value": 1}
+
+{"process": 0, "type": "ok", "f": "write", "value": 1}
+
+{"process": 1, "type": "invoke", "f": "cas", "value": 1}
+{"process": 1, "type": "ok", "f": "cas", "value": 1}
+""",
+    "jsonl": """\
+{"format":"killpoint-history","version":1}
+{"type":"invoke","index":0,"time":0.0,"process":"0","operation":0,"function":"write","argument":1}
+{"type":"complete","index":1,"time":0.0,"process":"0","operation":0,"outcome":"ok"}
+{"type":"incident","index":2,"time":0.0,"kind":"calm"}
+{"type":"invoke","index":3,"time":0.0,"process":"1","operation":1,"function":"cas","argument":1}
+{"type":"complete","index":4,"time":0.0,"process":"1","operation":1,"outcome":"ok"}
+""",
+}
+"""The fifth line of each is the beginning of what a register does not understand."""
+
+
+@pytest.mark.parametrize("form", WRONG_THERE)
+def test_an_operation_that_is_not_understood_is_told_with_its_line(tmp_path: Path, form: str) -> None:
+    """Whatever the format; a specification of somebody's own says it as well."""
+    path, own = tmp_path / "h", tmp_path / "own.py"
+    text = WRONG_THERE[form]
+    path.write_text(text)
+    with pytest.raises(ReadError) as wrong:
+        check_file(path, "cas-register")
+    assert wrong.value.line == 5
+    assert re.search(r"\(expected, new\), not 1, as in operation 1 of process 1, cas\(1\)", str(wrong.value))
+    path.write_text(text.replace("cas", "raed"))
+    with pytest.raises(ReadError, match=r"no operation 'raed'; it has read, write and cas: is it a history of another model\?$") as slip:
+        check_file(path, "cas-register")
+    assert slip.value.line == 5
+    own.write_text(
+        "from killpoint.properties import Specification\n\n\nclass Own(Specification):\n    initial = 0\n\n"
+        "    def step(self, state, call):\n        return 1 // (call.function == 'write')\n"
+    )
+    with pytest.raises(ReadError, match=r"asked for 1 raed\(1\) .*ZeroDivisionError.* in step\)$") as raised:
+        check_file(path, f"{own}:Own")
+    assert raised.value.line == 5
 
 
 TRANSACTIONS = b"""
@@ -276,7 +336,7 @@ def test_transactions_are_held_to_a_level_of_isolation(tmp_path: Path) -> None:
     assert check_file(path, "rw-register", isolation="serializable").status is Status.INVALID
     assert check_file(path, "rw-register", isolation="strong-snapshot-isolation").status is Status.VALID
     path.write_bytes(TRANSACTIONS)
-    with pytest.raises(ReadError, match="rw-register: operation 0 of 0: there is no micro-operation 'append'"):
+    with pytest.raises(ReadError, match="rw-register: operation 0 of process 0: there is no micro-operation 'append'"):
         check_file(path, "rw-register")
     with pytest.raises(UnknownModelError, match="no level of isolation 'high': choose one of strict-serializable, "):
         check_file(path, "list-append", isolation="high")
