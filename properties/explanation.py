@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .containers import Container, FifoQueue
 from .history import Operation, Outcome, render
 from .search import Deepest
 from .specification import Refusal, Specification, call_of
@@ -104,6 +105,8 @@ def _why(specification: Specification, deepest: Deepest) -> str:
     if not isinstance(following, Refusal):
         return "after it, nothing explains the operations that follow"
     why = str(following)
+    if isinstance(specification, Container) and (first := _in_the_way(specification, deepest)):
+        return f"{why}; {first}"
     state = specification.initial
     blamed = None
     for operation in deepest.placed:
@@ -118,6 +121,21 @@ def _why(specification: Specification, deepest: Deepest) -> str:
     if blamed.completed is not None and blamed.completed < stuck.invoked:
         return f"{why}; {_called(blamed)} of {blamed.process} {TOO_LATE}"
     return f"{why}, after {_called(blamed)} of {blamed.process}"
+
+
+def _in_the_way(container: Container, deepest: Deepest) -> str:
+    """Who put in what would have to be taken first, if that is why nothing else can be; empty if it is not."""
+    state, stuck = deepest.state, deepest.stuck
+    assert isinstance(state, tuple)
+    puts = {operation.argument: operation for operation in deepest.placed if operation.function in container.puts}
+    if not state or stuck.function not in container.takes or container.next(state) not in puts:
+        return ""
+    first, wanted = puts[container.next(state)], puts.get(stuck.result)
+    if first.completed is None:
+        return ""
+    if isinstance(container, FifoQueue) and wanted is not None and first.completed < wanted.invoked:
+        return f"{_called(first)} of {first.process} had returned before {_called(wanted)} of {wanted.process} began"
+    return f"{_called(first)} of {first.process} {TOO_LATE}" if first.completed < stuck.invoked else ""
 
 
 def _alternative(specification: Specification, deepest: Deepest, operation: Operation) -> str:

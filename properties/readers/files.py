@@ -10,7 +10,7 @@ from typing import BinaryIO
 from ..history import History
 from .errors import ReadError
 from .jepsen import LOG_LINE, read_edn, read_log
-from .jsonl import decode_history, looks_like_ours
+from .jsonl import decode_history, lacks_header, looks_like_ours
 from .maps import JSON_BEGINS, read_json
 from .streams import Told, open_stream, unpacked
 
@@ -27,9 +27,11 @@ PROCESS = b'process"'
 
 SCHEDULE = re.compile(rb'\s*\{\s*"format"\s*:\s*"killpoint\.schedule/')
 
+HEADER = '{"format":"killpoint-history","version":1}'
+
 NO_HISTORY = (
     "this is no history: expected a text log of Jepsen's, EDN (maps with :process, :type, :f and :value), JSON likewise, "
-    'or JSON Lines that begin with {"format":"killpoint-history","version":1}'
+    f"or JSON Lines that begin with {HEADER}"
 )
 
 
@@ -78,6 +80,8 @@ def _decode(file: io.BufferedReader, name: str, *, gaps: bool, halt: int | None 
         return read_log(file, name, halt=halt)
     if SCHEDULE.match(head):
         raise ReadError("this is a schedule, not a history: `killpoint replay` runs it", name, 1)
+    if lacks_header(head):
+        raise ReadError(f"this is an event of a history of ours, and the header is missing: begin the file with {HEADER}", name, 1)
     if JSON_BEGINS.match(head) and PROCESS in head:
         return read_json(file, name, gaps=gaps, halt=halt)
     if not EDN_BEGINS.match(head):

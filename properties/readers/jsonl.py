@@ -92,6 +92,15 @@ def looks_like_ours(head: bytes) -> bool:
     return first.lstrip()[:1] == b"{" and b'"format"' in first and FORMAT.encode() in first
 
 
+def lacks_header(head: bytes) -> bool:
+    """True if a file begins with an event of ours."""
+    try:
+        msgspec.json.decode(head.lstrip().split(b"\n", 1)[0], type=Event)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
 def decode_history(file: BinaryIO, path: str, *, halt: int | None = None) -> History:
     """The history in a file in our format.  `halt` is the number of an operation at which to stop.
 
@@ -115,7 +124,8 @@ def decode_history(file: BinaryIO, path: str, *, halt: int | None = None) -> His
                 break
             _keep(event, columns, slots)
         except msgspec.ValidationError as error:
-            raise ReadError(f"this is no event: {error}", path, number) from None
+            hint = f": an outcome is {OUTCOMES}" if str(error).endswith("`$.outcome`") else ""
+            raise ReadError(f"this is no event: {error}{hint}", path, number) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             truncated = line[-1:] != b"\n"
             raise ReadError("the file ends here: it seems to be truncated" if truncated else f"{error}", path, number) from None
@@ -160,6 +170,8 @@ def _keep(event: Event, columns: Columns, slots: dict[str, int]) -> None:
     columns.slots.append(slot)
     columns.times.append(event.time)
 
+
+OUTCOMES = ", ".join(outcome.value for outcome in Outcome)
 
 ENDINGS = {Outcome.OK: OK, Outcome.FAIL: FAIL, Outcome.INFO: INFO}
 

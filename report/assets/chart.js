@@ -293,16 +293,16 @@ const makeChart = (history, canvas) => {
     pen.font = FONT;
   };
   const drawAxis = () => {
-    const even = view.axis === "even", step = tickStep(view.scale, 90, 1);
+    const even = view.axis === "even", least = tickStep(view.scale, 90, 1), step = even ? Math.max(least, 1) : least;
     pen.fillStyle = colours.paper;
     pen.fillRect(0, 0, view.width, AXIS);
     pen.fillStyle = colours.line;
     pen.fillRect(0, AXIS - 1, view.width, 1);
-    const last = Math.min(view.left + room() / view.scale, axis().end);
+    const last = Math.min(view.left + room() / view.scale, even ? axis().events.length - 1 : axis().end);
     for (let value = Math.max(Math.ceil(view.left / step), 0) * step; value <= last; value += step) {
       const x = X(value);
       pen.fillStyle = colours.soft;
-      const told = even ? `#${axis().events[Math.min(Math.round(value), axis().events.length - 1)] ?? 0}` : `${tickText(value, step)} s`;
+      const told = even ? `#${axis().events[Math.round(value)]}` : `${tickText(value, step)} s`;
       if (x + told.length * letter < view.width) pen.fillText(told, x + 2, AXIS - 7);
     }
   };

@@ -383,7 +383,7 @@
       const part = history.orders[blamed]?.[0]?.stuck >= 0 ? blamed : failing;
       if (part >= 0 && history.parts.length > 1) choose(part);
       const i = part >= 0 ? history.orders[part][0].stuck : history.evidence.at(-1);
-      reveal(i, true);
+      reveal(i, view.scale * 3 < readable(i));    // a short history is shown as a whole
     }
   };
   const dress = () => { chart.dress(); drawStrip(); redraw(); };

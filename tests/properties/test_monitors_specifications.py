@@ -208,3 +208,13 @@ def test_where_no_client_is_named_the_process_is_it() -> None:
     assert Linearizable(OwnedMutex()).judge(owned_by_process(history)).status is Status.INVALID
     named = [operation(0, "acquire", "x", None, (0, 1), process="c1"), operation(1, "release", "x", None, (2, 3), process="c2")]
     assert Linearizable(OwnedMutex()).judge(owned_by_process(named)).status is Status.VALID
+
+
+def test_what_is_in_the_way_of_a_value_is_blamed_and_not_the_value() -> None:
+    puts = [operation(0, "enqueue", 1, None, (0, 1), process="c1"), operation(1, "enqueue", 2, None, (2, 3), process="c2")]
+    verdict = Linearizable(FifoQueue()).judge([*puts, operation(2, "dequeue", None, 2, (4, 5))])
+    assert verdict.evidence is not None
+    assert verdict.evidence.lines[-2].endswith("1 is next, not 2; enqueue(1) of c1 had returned before enqueue(2) of c2 began")
+    verdict = Linearizable(FifoQueue()).judge([*puts, operation(2, "dequeue", None, None, (4, 5))])
+    assert verdict.evidence is not None
+    assert any("1 is in it, so it is not empty; enqueue(1) of c1 had returned before it began" in line for line in verdict.evidence.lines)

@@ -227,3 +227,16 @@ def test_a_long_file_takes_little_memory_and_time(tmp_path: Path) -> None:
     before = time.process_time()
     assert len(read_history(path).operations) == 100_000
     assert time.process_time() - before < 4
+
+
+def test_a_history_of_ours_without_its_header_is_told_which(tmp_path: Path) -> None:
+    path = tmp_path / "h"
+    path.write_bytes(ours("invoke", 0) + ours("complete", 1))
+    with pytest.raises(ReadError, match=r'line 1: .* the header is missing: begin the file with \{"format":"killpoint-history",'):
+        read_history(path)
+    rows = [f'{{"type": "{kind}", "index": {index}, "process": 0, "f": "read"}}' for index, kind in enumerate(("invoke", "ok"))]
+    path.write_text("\n".join(rows))
+    assert len(read_history(path)) == 2
+    path.write_bytes(OURS + ours("invoke", 0) + ours("complete", 1).replace(b'"ok"', b'"maybe"'))
+    with pytest.raises(ReadError, match=r"line 3: .*'maybe'.*: an outcome is ok, fail, info$"):
+        read_history(path)
