@@ -141,6 +141,8 @@ class Host(Protocol):
     async def request(self, to: str, body: Value, *, timeout: float) -> Value:
         """Send a request and wait for its reply, at most `timeout` seconds.
 
+        A request is a message: it may be delivered twice, and be carried out twice unless the receiver knows it again.
+
         Raises:
             trio.TooSlowError: no reply came in time; the request may have been carried out.
         """
