@@ -29,8 +29,12 @@ class Findings:
     def note(self, kind: str, sentence: Callable[[], str], *operations: Operation) -> None:
         """Put a violation down, with the operations that it is about, the decisive one last."""
         self.counts[kind] += 1
-        if len(self._told[kind]) < TOLD:
+        if self.wants(kind):
             self._told[kind].append((sentence(), tuple({one.id: one for one in operations}.values())))
+
+    def wants(self, kind: str) -> bool:
+        """True if the next violation of this kind will be put into words."""
+        return len(self._told[kind]) < TOLD
 
     def __bool__(self) -> bool:
         return any(self.counts.values())

@@ -86,7 +86,8 @@ class TotalQueue(Workload):
                 if put[value] == 0:
                     self._note_unexpected(value, take, failed.get(value), findings)
                 elif self.exactly_once:
-                    self._note_duplicate(value, take, put[value], taken[value], findings)
+                    before = self._story(value, operations, takes, take) if findings.wants("duplicate") else ()
+                    self._note_duplicate(value, before, take, put[value], taken[value], findings)
                 else:
                     repeated[value] = None
         return len(repeated)
@@ -129,12 +130,20 @@ class TotalQueue(Workload):
                 dequeue,
             )
 
+    def _story(self, value: Value, operations: Sequence[Operation], takes: Sequence[Operation], last: Operation) -> list[Operation]:
+        """Who put an element in, and with whom it came out before."""
+        put = [one for one in operations if one.function == "enqueue" and one.argument == value and one.outcome is not Outcome.FAIL]
+        return [*put, *(take for take in takes[: takes.index(last)] if value in self._elements(take))]
+
     @staticmethod
-    def _note_duplicate(value: Value, dequeue: Operation, put: int, taken: int, findings: Findings) -> None:
+    def _note_duplicate(
+        value: Value, before: Sequence[Operation], dequeue: Operation, put: int, taken: int, findings: Findings
+    ) -> None:
         findings.note(
             "duplicate",
             lambda: f"element {render(value)} was put in {counted(put, 'time')} and came out {counted(taken, 'time')}, "
             f"last with {ended(dequeue)}",
+            *before,
             dequeue,
         )
 

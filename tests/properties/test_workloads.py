@@ -66,7 +66,8 @@ def test_an_element_whose_enqueue_failed() -> None:
 def test_an_element_that_comes_out_twice() -> None:
     tale = filled(1).did("c2", "dequeue", None, 1).did("c3", "dequeue", None, 1)
     assert "1 element more than once, which is not held against the queue" in valid(TotalQueue(), tale).reason
-    invalid(TotalQueue(exactly_once=True), tale, "duplicate", "element 1 was put in 1 time and came out 2 times")
+    evidence = invalid(TotalQueue(exactly_once=True), tale, "duplicate", "element 1 was put in 1 time and came out 2 times")
+    assert [line.split("(")[0].split()[1] for line in evidence.lines] == ["enqueue", "dequeue", "dequeue"]
 
 
 def test_unknown_outcomes_of_a_queue() -> None:
