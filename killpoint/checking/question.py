@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Self
 
 from ..properties.consistency import GUARANTEES
@@ -46,7 +47,9 @@ class Question:
         names = tuple(dict.fromkeys(name.strip() for name in model.split(",")))
         for name in names:
             if name not in models() and not is_reference(name):
-                raise UnknownModelError(f"there is no model {name!r}: choose one of {', '.join(models())}")
+                near = get_close_matches(name, models())
+                hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(models())}"
+                raise UnknownModelError(f"there is no model {name!r}: {hint}")
         if isolation is not None:
             _check_isolation(isolation, names)
         if consistency is not None:

@@ -223,7 +223,7 @@ def test_checking_a_file(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="no operation 'cas'; it has read and write: is it a history of another model"):
         check_file(path, "register")
     with pytest.raises(UnknownModelError, match=", ".join(models())):
-        check_file(path, "queue")
+        check_file(path, "frobnicator")
 
 
 def test_a_history_of_many_registers_is_judged_key_by_key(tmp_path: Path) -> None:
