@@ -24,6 +24,7 @@ from ..properties.verdict import Verdict
 from ..properties.workloads import composed
 from .catalog import ISOLATION, functions_known, models
 from .limits import Limits
+from .own import is_reference
 from .question import Question
 
 __all__ = ["Examined", "check_file", "examine_file"]
@@ -112,7 +113,7 @@ def _located(question: Question, name: str, history: History, timeout: float | N
 
 def _misunderstood(question: Question, name: str, operations: Sequence[Operation]) -> Operation | None:
     """The first operation that one of our specifications does not understand."""
-    if name not in question.specifications:
+    if name not in question.specifications or is_reference(name):
         return None
     specification, given = _as_meant(question.specifications[name], operations)
     for operation in given:
@@ -120,8 +121,6 @@ def _misunderstood(question: Question, name: str, operations: Sequence[Operation
             specification.step(specification.initial, call_of(operation) if operation.ok else unknown_of(operation))
         except SpecificationError:
             return operation
-        except Exception:  # noqa: BLE001  # of somebody's own, which says where it failed
-            return None
     return None
 
 
