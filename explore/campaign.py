@@ -36,8 +36,10 @@ def search(
 
     `each` is told of every finished run, the failing one included; `stop` is asked before every run.
     """
-    gc.collect()
-    gc.freeze()
+    freezing = gc.get_freeze_count() == 0  # else somebody has, and thaws it when he likes
+    if freezing:
+        gc.collect()
+        gc.freeze()
     try:
         for number in range(first, examples):
             if stop():
@@ -50,5 +52,6 @@ def search(
             if number % COLLECT_EVERY == COLLECT_EVERY - 1:
                 gc.collect()
     finally:
-        gc.unfreeze()
+        if freezing:
+            gc.unfreeze()
     return None

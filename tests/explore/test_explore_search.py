@@ -60,6 +60,10 @@ def test_a_campaign_leaves_the_garbage_collector_as_it_was() -> None:
     search(ReplicatedRegister, seed=0, examples=20)
     assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
+    gc.freeze()
+    search(ReplicatedRegister, seed=0, examples=20)
+    assert gc.get_freeze_count() > frozen, "what somebody else has frozen stays so"
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("seed", range(10))
