@@ -371,18 +371,27 @@ def load(path: str | Path, scenario: type[Scenario] | None = None) -> Run:
     """
     path = Path(path)
     if scenario is None:
-        scenario = scenario_of(codec.header(path).scenario, path)
+        scenario = scenario_of(reference_from(codec.header(path).scenario, path), path)
     filed = codec.read(path, scenario)
     return Run(run(filed.schedule, scenario, trace=True), scenario, filed)
 
 
-def scenario_of(reference: str, path: Path) -> type[Scenario]:
-    """The scenario that the schedule in `path` refers to; see `load`."""
+def reference_from(reference: str, path: Path) -> str:
+    """A reference of the schedule in `path` as it is found from the working folder; see `load`."""
     source, _, name = reference.rpartition(":")
     if source.endswith(".py") and not Path(source).exists():
         for folder in path.resolve().parents:
             if (folder / source).exists():
-                return find_scenario(f"{folder / source}:{name}")
+                return f"{folder / source}:{name}"
+    return reference
+
+
+def scenario_of(reference: str, path: Path) -> type[Scenario]:
+    """The scenario that a reference of the schedule in `path` means.
+
+    Raises:
+        UnknownScenarioError: there is none.
+    """
     try:
         return find_scenario(reference)
     except UnknownScenarioError as error:

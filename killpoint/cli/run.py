@@ -18,7 +18,7 @@ from ..report.spacetime import spacetime_html
 from ..report.summary import as_json
 from ..report.text import schedule_lines, verdict_lines
 from ..report.wording import counted
-from ..run import scenario_of
+from ..run import reference_from, scenario_of
 from ..sim import codec
 from ..sim.record import Record
 from ..sim.scenario import Scenario
@@ -61,8 +61,9 @@ def _what(options: Namespace) -> tuple[type[Scenario], Schedule]:
     if path.suffix == ".json":
         if options.seed is not None or options.number is not None or options.mutant is not None or options.budget is not None:
             raise UsageError("--seed, --number, --mutant and --budget choose a schedule, and this file is one: leave them out")
-        found = scenario_of(codec.header(path).scenario, path)
-        return found, codec.read(path, found).schedule
+        reference = reference_from(codec.header(path).scenario, path)
+        found = scenario_of(reference, path)
+        return found, codec.read(path, found).schedule.replace(scenario=reference)
     scenario = sound_scenario(options.scenario, options.mutant)
     schedule = generate(scenario, options.seed or 0, options.number or 0, mutant=options.mutant, budget=options.budget)
     return scenario, schedule.replace(scenario=options.scenario)
