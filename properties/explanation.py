@@ -124,11 +124,12 @@ def _why(specification: Specification, deepest: Deepest) -> str:
 
 
 def _in_the_way(container: Container, deepest: Deepest) -> str:
-    """Who put in what would have to be taken first, if that is why nothing else can be; empty if it is not."""
+    """Who put in what would have to be taken first, if that is why nothing else can be; empty if it is not, or if values repeat."""
     state, stuck = deepest.state, deepest.stuck
     assert isinstance(state, tuple)
-    puts = {operation.argument: operation for operation in deepest.placed if operation.function in container.puts}
-    if not state or stuck.function not in container.takes or container.next(state) not in puts:
+    put = [operation for operation in deepest.placed if operation.function in container.puts]
+    puts = {operation.argument: operation for operation in put}
+    if len(puts) < len(put) or not state or stuck.function not in container.takes:
         return ""
     first, wanted = puts[container.next(state)], puts.get(stuck.result)
     if first.completed is None:

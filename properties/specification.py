@@ -129,7 +129,8 @@ class Specification(Protocol):
     def step(self, state: State, call: Call) -> State | Refusal:
         """The state after `call`, or why it cannot happen here.
 
-        Must be a pure function.  For a call that is not `known` the result is to be ignored.
+        Must be a pure function.  For a call that is not `known` the result is to be ignored.  None is a state only where it was one
+        before, or `initial` is None, or the call has it as its argument: else a `return` is taken to be missing.
 
         Raises:
             SpecificationError: the function is not one of this object's, or the argument has the wrong shape.

@@ -26,7 +26,7 @@ from ..conflict import NEVER, Conflict
 from ..containers import Container
 from ..history import Operation, Value, render
 
-__all__ = ["Lifetimes", "Times", "cover", "covering", "empty_conflict", "lifetimes", "uncovered"]
+__all__ = ["Lifetimes", "cover", "covering", "empty_conflict", "lifetimes", "uncovered"]
 
 Times: TypeAlias = "array[int]"
 

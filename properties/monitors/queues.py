@@ -67,8 +67,8 @@ def _overtaken(lives: Lifetimes) -> Conflict | None:
     # For each value the first return of an enqueue among it and those that were taken later.
     earliest = [*accumulate(reversed(lives.put_returned[: len(taken)]), min, initial=NEVER)][::-1]
     for b, (called, returned) in enumerate(zip(lives.put_called, earliest[1:], strict=False)):
-        if returned < called and earliest[bisect_right(taken, lives.take_returned[b])] < called:
-            a = next(place for place in reversed(range(len(taken))) if lives.put_returned[place] < called)
+        if returned <= called and earliest[bisect_right(taken, lives.take_returned[b])] <= called:
+            a = next(place for place in reversed(range(len(taken))) if lives.put_returned[place] <= called)
             one, other = lives.put(a), lives.put(b)
             why = OVERTAKEN.format(*map(render, (one.argument, other.argument, other.argument, one.argument)))
             return Conflict((one, other, lives.takes[b], lives.takes[a]), why)

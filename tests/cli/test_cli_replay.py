@@ -198,3 +198,13 @@ def test_a_fault_that_the_scenario_defines_is_known_before_its_schedule_is_read(
     for command in ("replay", "run"):
         ended = killpoint(command, path)
         assert (ended.returncode, ended.stderr) == (1, ""), ended.stderr
+
+
+def test_a_schedule_is_run_from_another_folder_than_its_scenario_is_in(killpoint: Killpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec.write(Path("schedules/lost.json"), LOST)
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    for command in ("replay", "run"):
+        ended = killpoint(command, "../schedules/lost.json", "--json")
+        assert ended.code == 1, ended.err
+        assert ended.document["verdict"] == "invalid"

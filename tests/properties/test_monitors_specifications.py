@@ -218,3 +218,8 @@ def test_what_is_in_the_way_of_a_value_is_blamed_and_not_the_value() -> None:
     verdict = Linearizable(FifoQueue()).judge([*puts, operation(2, "dequeue", None, None, (4, 5))])
     assert verdict.evidence is not None
     assert any("1 is in it, so it is not empty; enqueue(1) of c1 had returned before it began" in line for line in verdict.evidence.lines)
+    again = operation(3, "enqueue", 1, None, (6, 7), process="c3")
+    verdict = Linearizable(FifoQueue()).judge([*puts, again, operation(2, "dequeue", None, 2, (8, 9))])
+    assert verdict.evidence is not None
+    assert any("1 is next, not 2" in line for line in verdict.evidence.lines)
+    assert not any("enqueue(1) of c1" in line and "enqueue(2)" in line for line in verdict.evidence.lines), "it may be the other 1"
