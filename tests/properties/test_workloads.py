@@ -231,7 +231,8 @@ def test_balances_that_no_account_may_have() -> None:
 
 
 def test_a_bank_says_what_it_cannot_understand() -> None:
-    with pytest.raises(SpecificationError, match=r"operation 0 of process c1, .*: the argument of a transfer is from, to and a whole"):
+    words = r"operation 0 of process c1, .*: the argument of a transfer is from, to and a whole amount"
+    with pytest.raises(SpecificationError, match=words):
         Bank().judge(Tale().did("c1", "transfer", 5).did("c1", "read", None, ((0, 1),)).operations)
     with pytest.raises(SpecificationError, match=r"a balance is a whole number, not 0\.5"):
         Bank().judge(Tale().did("c1", "read", None, ((0, 0.5),)).operations)
