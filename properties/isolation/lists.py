@@ -22,6 +22,7 @@ Cost: linear in the micro-operations and, with a very small constant, in the ele
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ..history import Operation, Outcome, Value, render
@@ -60,18 +61,18 @@ class Lists(Transactions):
 
     Raises:
         SpecificationError: an operation is no such transaction.
-        AmbiguityError: a value is appended to a key twice.
+        AmbiguityError: a value that was read is appended to a key twice.
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         super().__init__("list-append", APPEND, operations)
         self.logs: dict[Value, Log] = {}
         self._collect()
-        for key, log in self.logs.items():
-            if log.appended != len(log.appenders):
-                raise self.ambiguous(key, [*self._appends(key)])
+        doubtful = [key for key, log in self.logs.items() if log.appended != len(log.appenders)]
         # All orders before the first edge: they say which transactions without a known outcome committed.
         try:
+            if doubtful:
+                self.refuse_ambiguous(doubtful, self._were_read)
             for key, log in self.logs.items():
                 self._put_in_order(key, log)
         except TypeError as error:
@@ -185,11 +186,8 @@ class Lists(Transactions):
         log.readers.append(number)
         log.values.append(value)
 
-    def _appends(self, key: Value) -> Iterator[tuple[Value, int]]:
-        """What was to be appended to a key, and by whom."""
-        for number, operation in enumerate(self.operations):
-            asked: Any = operation.argument
-            yield from ((part[2], number) for part in asked if part[0] == APPEND and part[1] == key)
+    def _were_read(self, key: Value, items: AbstractSet[Value]) -> bool:
+        return any(not items.isdisjoint(read) for read in self.logs[key].values)
 
     # -- the order of each key --------------------------------------------------------------------------
 

@@ -15,8 +15,15 @@ from .levels import LEVELS, ruled_out, strongest
 
 __all__ = ["Isolation"]
 
-LATE = {"strict-serializable": "G2-item-realtime", "strong-snapshot-isolation": "G-nonadjacent-realtime"}
+REAL_TIME = {"strict-serializable": "G2-item-realtime", "strong-snapshot-isolation": "G-nonadjacent-realtime"}
 """The levels that promise that each key goes with real time, and the anomaly that rules each out, and nothing weaker."""
+
+SESSIONS = {
+    "strong-session-serializable": "G2-item-process",
+    "strong-session-snapshot-isolation": "G-nonadjacent-process",
+    "parallel-snapshot-isolation": "G-single-process",
+}
+"""Those that promise that each session sees the versions of a key in their order."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,15 @@ class Isolation:
 
     Formula: nothing that the level forbids can be inferred from what the transactions read (see `levels.py` for what each forbids,
     `transactions.py` for what a transaction looks like).  What cannot be seen in the reads is not held against the database.  If a
-    value was written twice to one key, reads do not say which write they saw, and the verdict is `unknown`.  Cost: linear for
-    lists without cycles, transactions times sessions for registers (`weak.py`); see `cycles.py` for the others.  Sources: Adya 1999;
-    Kingsbury & Alvaro 2020; for the weak levels see `weak.py`.
+    value that was read was written twice to one key, reads do not say which write they saw, and the verdict is `unknown`, unless other
+    keys show what the level forbids.  Cost: linear for lists without cycles and for registers with a serial order (`serial.py`), else
+    transactions times sessions for registers (`weak.py`); see `cycles.py` for the others.  Sources: Adya 1999; Kingsbury & Alvaro 2020;
+    for the weak levels see `weak.py`.
 
     `functions` restricts the property to some of the operations; None takes them all, and refuses those that are no transactions.
     `sequential_keys` and `linearizable_keys` are assumptions about registers (see `registers.py`).  Strict serializability and strong
-    snapshot isolation imply the latter, so registers that are held to them are judged with it too.
+    snapshot isolation imply both, strong session serializability, strong session and parallel snapshot isolation the former, so registers
+    that are held to them are judged with them too.
 
     The evidence's kind is the gravest anomaly that rules the level out, such as `G-single-realtime`; its lines give the
     transactions, why each must come before the next, and which levels are ruled out and which still stand.
@@ -74,13 +83,13 @@ class Isolation:
         chosen = [one for one in operations if self.functions is None or one.function in self.functions]
         assumed = {"sequential_keys": self.sequential_keys, "linearizable_keys": self.linearizable_keys}
         analysis = analyse(chosen, self.workload, **assumed)
-        if analysis.ambiguous:
-            return Verdict(self.name, Status.UNKNOWN, analysis.ambiguous)
         if self.level in analysis.ruled_out:
             return self._invalid(analysis)
-        late = self._late(chosen, analysis)
+        late = None if analysis.serial else self._late(chosen, analysis)
         if late is not None:
             return late
+        if analysis.ambiguous:
+            return Verdict(self.name, Status.UNKNOWN, analysis.ambiguous)
         if not analysis.transactions:
             return Verdict(self.name, Status.VALID, "there are no transactions to judge")
         found = ", ".join(kind for kind, _count in analysis.counts)
@@ -88,19 +97,21 @@ class Isolation:
         return Verdict(self.name, Status.VALID, f"nothing that {self.level} forbids was read{others}")
 
     def _late(self, operations: Sequence[Operation], analysis: Analysis) -> Verdict | None:
-        """What two levels forbid of registers, since under them every key goes with real time, so that more versions have an order."""
-        if self.level not in LATE or self.workload != "rw-register" or self.linearizable_keys:
+        """What some levels forbid of registers, since they promise something of every key, so that more versions have an order."""
+        promised = REAL_TIME if self.level in REAL_TIME else SESSIONS
+        if self.workload != "rw-register" or self.level not in promised:
             return None
-        found = analyse(operations, self.workload, sequential_keys=self.sequential_keys, linearizable_keys=True, weak=False)
+        found = analyse(operations, self.workload, sequential_keys=True, linearizable_keys=promised is REAL_TIME, weak=False)
         known = {kind for kind, _count in analysis.counts}
         fresh = [anomaly for anomaly in found.anomalies if anomaly.kind not in known]
         decisive = next((anomaly for anomaly in fresh if self.level in ruled_out([anomaly.kind])), None)
         if decisive is None:
             return None
-        out = next(kind for level, kind in reversed(LATE.items()) if any(level in ruled_out([one.kind]) for one in fresh))
-        lines = [*decisive.lines, "It takes for granted that each key goes with real time, which this level promises."]
-        lines.append(f"Still standing: {', '.join(strongest([*known, out])) or 'nothing'}.")
-        reason = f"{decisive.kind}, if each key goes with real time, as {self.level} promises: {_summary(decisive)}"
+        out = [kind for level, kind in promised.items() if any(level in ruled_out([one.kind]) for one in fresh)]
+        how = "each key goes with real time" if promised is REAL_TIME else "each session sees the versions of a key in their order"
+        lines = [*decisive.lines, f"It takes for granted that {how}, which this level promises."]
+        lines.append(f"Still standing: {', '.join(strongest([*known, *out])) or 'nothing'}.")
+        reason = f"{decisive.kind}, if {how}, as {self.level} promises: {_summary(decisive)}"
         return Verdict(self.name, Status.INVALID, reason, Evidence(decisive.kind, tuple(lines), decisive.operations))
 
     def _invalid(self, analysis: Analysis) -> Verdict:

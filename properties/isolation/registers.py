@@ -31,7 +31,7 @@ from ..specification import SpecificationError
 from .arbitration import BEGINNING
 from .components import strong_components
 from .dependencies import NEVER, RW, WR, WW
-from .transactions import READ, AmbiguityError, Transactions
+from .transactions import READ, Transactions
 
 __all__ = ["Registers"]
 
@@ -60,19 +60,17 @@ class Registers(Transactions):
 
     Raises:
         SpecificationError: an operation is no such transaction.
-        AmbiguityError: a value is written to a key twice, or None is written.
+        AmbiguityError: a value that was read is written to a key twice, or is None, and None is written.
     """
 
     def __init__(self, operations: Iterable[Operation], *, sequential_keys: bool = False, linearizable_keys: bool = False) -> None:
         super().__init__("rw-register", WRITE, operations)
         self.logs: dict[Value, Log] = {}
         self._collect()
+        doubtful = [key for key, log in self.logs.items() if log.written != len(log.writers) or None in log.writers]
+        if doubtful:
+            self.refuse_ambiguous(doubtful, lambda key, values: any(value in values for _reader, value in self.logs[key].reads))
         for key, log in self.logs.items():
-            if None in log.writers:
-                told = f"{self.name(log.writers[None])} writes None to {render(key)}, which is what every key begins with"
-                raise AmbiguityError(f"{told}: who read it does not say whether it saw that write")
-            if log.written != len(log.writers):
-                raise self.ambiguous(key, [*self._writes(key)])
             self._judge_reads(key, log)
         for key, log in self.logs.items():
             if sequential_keys:
@@ -169,12 +167,6 @@ class Registers(Transactions):
                 if not written:
                     reads.append(value)
             known = [value]
-
-    def _writes(self, key: Value) -> Iterator[tuple[Value, int]]:
-        """What was to be written to a key, and by whom."""
-        for number, operation in enumerate(self.operations):
-            asked: Any = operation.argument
-            yield from ((part[2], number) for part in asked if part[0] == WRITE and part[1] == key)
 
     # -- what was read ----------------------------------------------------------------------------------
 

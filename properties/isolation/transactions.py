@@ -9,7 +9,8 @@ have: what it read is unknown, and it counts as committed once somebody saw one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Any
 
@@ -27,7 +28,11 @@ SHOWN = 6
 
 
 class AmbiguityError(HistoryError):
-    """Two writes of one value to one key: nobody can tell from a read which of them it saw."""
+    """Two writes of one value to one key: nobody can tell from a read which of them it saw.  `keys` are all keys of which that is so."""
+
+    def __init__(self, message: str, keys: Sequence[Value]) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 class Transactions(ABC):
@@ -103,17 +108,33 @@ class Transactions(ABC):
             lines = (said, *map(told_of, involved))
             self.findings.keep(Anomaly(kind, lines, tuple(operation.id for operation in involved)))
 
-    def ambiguous(self, key: Value, writes: Sequence[tuple[Value, int]]) -> AmbiguityError:
-        """The error for a key some of whose written values are not unique."""
-        seen: dict[Value, int] = {}
-        for value, number in writes:
-            if value in seen:
-                one, other = self.name(seen[value]), self.name(number)
-                both = f"{one} writes it twice" if one == other else f"both {one} and {other} write it"
-                what = f"{render(value)} is not a unique value of {render(key)}, {both}"
-                return AmbiguityError(f"{what}: who read it does not say whose write it saw")
-            seen[value] = number
-        return AmbiguityError(f"a value of {render(key)} is written twice")
+    def refuse_ambiguous(self, keys: Iterable[Value], were_read: Callable[[Value, AbstractSet[Value]], bool]) -> None:
+        """Refuse those of these keys of which values are not unique, and `were_read`.
+
+        Raises:
+            AmbiguityError: there are such keys; says which transactions wrote a value of the first.
+        """
+        writers: dict[Value, dict[Value, list[int]]] = {key: {} for key in keys}
+        for number, operation in enumerate(self.operations):
+            asked: Any = operation.argument
+            for function, key, value in asked:
+                if function == self.write and key in writers:
+                    writers[key].setdefault(value, []).append(number)
+        ambiguous: dict[Value, str] = {}
+        for key, written in writers.items():
+            repeated = {value: numbers for value, numbers in written.items() if len(numbers) > 1 or value is None}
+            if were_read(key, repeated.keys()):
+                ambiguous[key] = self._ambiguity(key, *next(iter(repeated.items())))
+        if ambiguous:
+            raise AmbiguityError(next(iter(ambiguous.values())), tuple(ambiguous))
+
+    def _ambiguity(self, key: Value, value: Value, numbers: Sequence[int]) -> str:
+        one, other = self.name(numbers[0]), self.name(numbers[-1])
+        if value is None:
+            what = f"{one} writes None to {render(key)}, which is what every key begins with"
+            return f"{what}: who read it does not say whether it saw that write"
+        both = f"{one} writes it twice" if one == other else f"both {one} and {self.name(numbers[1])} write it"
+        return f"{render(value)} is not a unique value of {render(key)}, {both}: who read it does not say whose write it saw"
 
     def malformed(self, operation: Operation) -> SpecificationError:
         """The error for a transaction that cannot be understood: which, and what is wrong with it."""

@@ -137,21 +137,52 @@ def test_other_operations_can_be_left_out() -> None:
 # -- what cannot be judged ----------------------------------------------------------------------------
 
 
+def what_was_read(workload: str, *values: int) -> Any:
+    return values if workload == "list-append" else values[-1]
+
+
 @pytest.mark.parametrize("workload", ["list-append", "rw-register"])
-def test_repeated_values_are_unknown(workload: str) -> None:
+def test_repeated_values_that_were_read_are_unknown(workload: str) -> None:
     write = "append" if workload == "list-append" else "w"
+    read = transaction(2, (("r", "x", what_was_read(workload, 1)),), (5, 25))
     twice = [transaction(n, ((write, "x", 1),), (n, 10 + n)) for n in range(2)]
-    verdict = Isolation(workload=workload).judge(twice)
+    verdict = Isolation(workload=workload).judge([*twice, read])
     assert verdict.status is Status.UNKNOWN
-    assert "1 is not a unique value of 'x', both T0 and T1 write it" in verdict.reason
-    alone = Isolation(workload=workload).judge([transaction(0, ((write, "x", 1), (write, "x", 1)), (0, 1))])
+    assert "1 is not a unique value of 'x', both T0 and T1 write it: who read it does not say whose write it saw" in verdict.reason
+    alone = Isolation(workload=workload).judge([transaction(0, ((write, "x", 1), (write, "x", 1)), (0, 1)), read])
     assert (alone.status, "T0 writes it twice" in alone.reason) == (Status.UNKNOWN, True)
+    assert Isolation(workload=workload).judge(twice).status is Status.VALID, "nobody read it, so nobody can have read the wrong one"
+
+
+@pytest.mark.parametrize("workload", ["list-append", "rw-register"])
+def test_a_repeated_value_does_not_hide_what_other_keys_show(workload: str) -> None:
+    write = "append" if workload == "list-append" else "w"
+    one = what_was_read(workload, 1)
+    repeated = [transaction(n, ((write, "z", 1),), (n, 10 + n)) for n in range(2)]
+    circle = [
+        transaction(2, ((write, "x", 1), ("r", "y", one), ("r", "z", one)), (2, 20)),
+        transaction(3, ((write, "y", 1), ("r", "x", one)), (3, 21)),
+    ]
+    verdict = Isolation("read-committed", workload).judge([*repeated, *circle])
+    assert verdict.evidence is not None
+    assert verdict.evidence.kind == "G1c"
+    lenient = Isolation("read-uncommitted", workload).judge([*repeated, *circle])
+    assert (lenient.status, "not a unique value of 'z'" in lenient.reason) == (Status.UNKNOWN, True)
 
 
 def test_writing_what_a_register_begins_with_is_unknown() -> None:
-    verdict = Isolation(workload="rw-register").judge([transaction(0, (("w", "x", None),), (0, 1))])
+    history = [transaction(0, (("w", "x", None),), (0, 1)), transaction(1, (("r", "x", None),), (2, 3))]
+    verdict = Isolation(workload="rw-register").judge(history)
     assert verdict.status is Status.UNKNOWN
     assert "T0 writes None to 'x', which is what every key begins with" in verdict.reason
+
+
+def test_what_is_to_be_read_may_be_written_without_a_place_for_it() -> None:
+    """As some of Elle's own tests invoke transactions: `[:r :x]`."""
+    history = [raw((("r", "x"), ("append", "x", 1)), (("r", "x", ()), ("append", "x", 1)))]
+    assert Isolation().judge(history).status is Status.VALID
+    with pytest.raises(SpecificationError, match="a micro-operation is a triple"):
+        Isolation().judge([raw((("r", "x"), ("append", "x")), (("r", "x", ()), ("append", "x", 1)))])
 
 
 def test_levels_and_workloads_that_there_are_not_are_refused() -> None:

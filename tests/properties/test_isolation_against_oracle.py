@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isolation_oracle import DATABASES, LEVELS, levels, random_history
 
-from killpoint.properties.history import Operation, Outcome
+from killpoint.properties.history import Operation
 from killpoint.properties.isolation import Isolation, analyse
 from killpoint.properties.verdict import Status
 
@@ -27,24 +27,6 @@ def one_history(seed: int, workload: str, kind: str) -> list[Operation]:
     return random_history(source, workload, kind, source.randrange(2, 7), keys=source.choice(["x", "xy", "xyz"]))
 
 
-def determined(operations: list[Operation]) -> bool:
-    """True if the order of each list's elements is known: at most one that committed was never read by another transaction."""
-    read: dict[str, set[int]] = {}
-    for one in operations:
-        own = {value for function, _key, value in one.argument if function != "r"}
-        for function, key, value in one.result or ():
-            if function == "r":
-                read.setdefault(key, set()).update(item for item in value or () if item not in own)
-    unread: Counter[str] = Counter()
-    for one in operations:
-        parts = one.result or one.argument
-        wrote = [(key, value) for function, key, value in parts if function != "r"]
-        seen = any(value in read.get(key, ()) for key, value in wrote)
-        if one.ok or (one.outcome is Outcome.INFO and seen):
-            unread.update(key for key, value in wrote if value not in read.get(key, ()))
-    return max(unread.values(), default=0) <= 1
-
-
 def told(operations: list[Operation]) -> str:
     return "\n".join(f"{one.invoked}-{one.completed} {one.describe()}" for one in operations)
 
@@ -58,19 +40,16 @@ def test_lists_agree_with_every_order(kind: str) -> None:
     def agree(seed: int) -> None:
         history = one_history(seed, "list-append", kind)
         analysis = analyse(history, "list-append")
-        complete = determined(history)
         assert "read-committed" not in analysis.ruled_out or kind in DIRTY, f"{analysis.anomalies}\n{told(history)}"
         assert not any(UNEXPLAINED.search(step.why) for anomaly in analysis.anomalies for step in anomaly.steps)
         for level, possible in levels(history):
             ruled_out = level in analysis.ruled_out
             tally[f"{level} {possible}"] += 1
             assert not (possible and ruled_out), f"{level} holds, {[a.kind for a in analysis.anomalies]}\n{told(history)}"
-            if complete:
-                assert possible or ruled_out, f"{level} does not hold, and nothing was found\n{told(history)}"
-                tally["complete"] += 1
+            assert possible or ruled_out, f"{level} does not hold, and nothing was found\n{told(history)}"
 
     agree()
-    assert tally["complete"] > 200, tally
+    assert min(tally["strict-serializable True"], tally["snapshot-isolation True"]) > 50, tally
 
 
 @pytest.mark.parametrize("kind", DATABASES)

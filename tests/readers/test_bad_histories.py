@@ -186,7 +186,8 @@ def test_metadata_may_come_first() -> None:
 def test_ambiguous_values_are_unknown_and_say_why(tmp_path: Path) -> None:
     path = tmp_path / "h.edn"
     rows = [edn(process=n, f=":txn", type=kind, value="[[:append :x 1]]") for n in (0, 1) for kind in (":invoke", ":ok")]
-    path.write_bytes(b"".join(rows))
+    reads = [edn(process=2, f=":txn", type=":invoke", value="[[:r :x nil]]"), edn(process=2, f=":txn", type=":ok", value="[[:r :x [1]]]")]
+    path.write_bytes(b"".join(rows + reads))
     verdict = check_file(path, "list-append")
     assert verdict.status is Status.UNKNOWN
     assert "1 is not a unique value of 'x'" in verdict.reason
