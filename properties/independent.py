@@ -2,8 +2,8 @@
 
     :invoke :write [7 1]      :ok :write [7 1]      :invoke :read [7 nil]      :ok :read [7 1]
 
-By locality (Herlihy & Wing 1990) each key's operations are judged by themselves.  `split_by_key` recognises such histories: to a
-single register, a read that is invoked with a pair makes no sense, and its answers would be called wrong.
+By locality (Herlihy & Wing 1990) each key's operations are judged by themselves.  `keyed` recognises such histories: to a single object,
+a read that is invoked with a pair makes no sense, and its answers would be called wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from .history import Operation, Value, render
 from .specification import Call, Refusal, Specification, SpecificationError, State
 
-__all__ = ["Independent", "split_by_key"]
+__all__ = ["Independent", "keyed", "operations_by_key"]
 
 
 @dataclass(frozen=True)
@@ -82,21 +82,52 @@ class Independent(Specification):
         return value[0], value[1]
 
 
-def split_by_key(specification: Specification, operations: Iterable[Operation]) -> Specification:
-    """`Independent(specification)` if the operations are those of many registers, else the specification itself.
+def keyed(operations: Iterable[Operation]) -> bool:
+    """True if these are operations on many objects, which say on which.
 
-    They are if all are invoked with pairs, there are reads, and every read is invoked with (key, nil) and returns (key, value).
+    All are invoked with pairs.  Some with (key, nil), which a single object has no use for, and those return (key, answer), or nothing; or
+    some of (key, argument) return (key, answer).  Without such, compare-and-sets show it, (key, (expected, new)), and transactions, which
+    name it before their micro-operations.
     """
-    reads = 0
+    asked = compared = False
     for operation in operations:
-        if not _is_pair(operation.argument):
-            return specification
-        if operation.function == "read":
-            reads += 1
-            key, nothing = operation.argument
-            if nothing is not None or (operation.ok and not (_is_pair(operation.result) and operation.result[0] == key)):
-                return specification
-    return Independent(specification) if reads else specification
+        argument, result = operation.argument, operation.result
+        if not _is_pair(argument):
+            return False
+        key, inner = argument
+        if operation.function == "cas":
+            if not _is_pair(inner) or key is None or _is_pair(key):
+                return False
+            compared = True
+        elif operation.function == "txn":
+            if not isinstance(inner, tuple) or isinstance(key, tuple):
+                return False
+            compared = True
+        elif inner is None:
+            asked = True
+            if operation.ok and not (_is_pair(result) and result[0] == key) and (result is not None or operation.function == "read"):
+                return False
+        elif operation.function == "read":
+            return False
+        elif operation.ok and _is_pair(result) and result[0] == key and result[1] != inner:
+            asked = True
+    return asked or compared
+
+
+def operations_by_key(name: str, operations: Iterable[Operation]) -> dict[Value, list[Operation]]:
+    """For each key its operations, as its object sees them.
+
+    Raises:
+        SpecificationError: an argument is no pair; `name` is whose.
+    """
+    found: dict[Value, list[Operation]] = {}
+    for operation in operations:
+        argument = operation.argument
+        if not _is_pair(argument):
+            raise SpecificationError(f"{name}: the argument of {operation.function} is (key, value), not {render(argument)}")
+        inner = msgspec.structs.replace(operation, argument=argument[1], result=_answer(operation.result))
+        found.setdefault(argument[0], []).append(inner)
+    return found
 
 
 def _is_pair(value: Value) -> TypeGuard[tuple[Value, Value]]:

@@ -133,11 +133,15 @@ class FencedMutex(Specification):
 
 
 def owned_by_process(operations: Iterable[Operation]) -> list[Operation]:
-    """Operations that name no client, with their process as the client."""
-    return [
-        msgspec.structs.replace(operation, argument=operation.process) if operation.argument is None else operation
-        for operation in operations
-    ]
+    """Operations that name no client, or only a key, with their process as the client."""
+    return [msgspec.structs.replace(operation, argument=_owned(operation)) for operation in operations]
+
+
+def _owned(operation: Operation) -> Value:
+    argument = operation.argument
+    if isinstance(argument, tuple) and len(argument) == 2 and argument[1] is None:
+        return argument[0], operation.process
+    return operation.process if argument is None else argument
 
 
 def _client(specification: Specification, call: Call) -> Value:

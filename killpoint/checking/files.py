@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..properties.consistency import GUARANTEES, BoundedStaleness, KAtomic, Regular, Safe, SequentiallyConsistent, SessionGuarantee
 from ..properties.history import History, Operation
-from ..properties.independent import split_by_key
+from ..properties.independent import Independent, keyed
 from ..properties.isolation import Isolation
 from ..properties.linearizability import Linearizable
 from ..properties.locks import FencedMutex, OwnedMutex, ReentrantMutex, owned_by_process
@@ -21,8 +21,8 @@ from ..properties.registers import CasRegister, Register
 from ..properties.sets import GrowSet, Set
 from ..properties.specification import Specification, SpecificationError, UnknownFunctionError, call_of, unknown_of
 from ..properties.verdict import Verdict
-from ..properties.workloads import composed
-from .catalog import ISOLATION, functions_known, models
+from ..properties.workloads import ByKey, CausalReverse, composed
+from .catalog import ISOLATION, MODELS, functions_known, models
 from .limits import Limits
 from .own import is_reference
 from .question import Question
@@ -132,12 +132,17 @@ def _examined(question: Question, name: str, history: History, timeout: float | 
     if not judged:
         raise ReadError(f"{_without(known or (), operations)}: is it a history of another model than {name}?", path)
     if name in question.checkers:
-        return Examined(question.checkers[name].judge(judged), history, judged)
+        checker = question.checkers[name]
+        # Some find their keys by themselves, and to those of any function a key is nothing.
+        split = checker.functions is not None and not isinstance(checker, CausalReverse) and keyed(judged)
+        return Examined((ByKey(checker) if split else checker).judge(judged), history, judged)
     # Alone, a model that does not know an operation is probably the wrong one.
     given = operations if len(question.names) == 1 else judged
     weaker = question.consistency
     if name not in question.specifications:
         prop = SessionGuarantee(weaker, workload=name) if weaker else Isolation(question.isolation or ISOLATION, name)
+        if isinstance(prop, Isolation) and keyed(given):
+            return Examined(ByKey(prop).judge(given), history, given)
         return Examined(prop.judge(given), history, given, workload=name)
     specification, given = _as_meant(question.specifications[name], given)
     with Limits(timeout) as limits:
@@ -168,10 +173,11 @@ def _weaker(consistency: str, specification: Specification, operations: Sequence
 
 def _as_meant(specification: Specification, operations: Sequence[Operation]) -> tuple[Specification, Sequence[Operation]]:
     """The specification that these operations ask for, and the operations with what goes without saying in them."""
-    if isinstance(specification, Register | CasRegister):
-        return split_by_key(specification, operations), operations
+    # What somebody's own specification makes of pairs is its own affair, but a register is a register.
+    ours = isinstance(specification, Register | CasRegister) or type(specification) in {type(model) for model in MODELS.values()}
+    by_key = ours and keyed(operations)
     if isinstance(specification, OwnedMutex | ReentrantMutex | FencedMutex):
-        return specification, owned_by_process(operations)
-    if isinstance(specification, Set) and {operation.function for operation in operations} == {"add", "read"}:
-        return GrowSet(), operations
-    return specification, operations
+        operations = owned_by_process(operations)
+    elif isinstance(specification, Set) and {operation.function for operation in operations} == {"add", "read"}:
+        specification = GrowSet()
+    return Independent(specification) if by_key else specification, operations

@@ -12,6 +12,7 @@ from .compose import Compose, composed
 from .forks import LongFork
 from .ids import UniqueIds
 from .kafka import KafkaLog
+from .keys import ByKey
 from .leases import Lease
 from .monotonic import Monotonic
 from .order import CausalReverse
@@ -22,6 +23,7 @@ from .workload import Workload
 
 __all__ = [
     "Bank",
+    "ByKey",
     "CausalReverse",
     "Compose",
     "CounterBounds",

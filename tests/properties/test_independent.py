@@ -8,7 +8,8 @@ import pytest
 from histories import operation, random_history
 
 from killpoint.properties import CasRegister, Linearizable, Operation, Register, SpecificationError, Status
-from killpoint.properties.independent import Independent, split_by_key
+from killpoint.properties.independent import Independent
+from killpoint.properties.independent import keyed as is_keyed
 from killpoint.properties.linearizability import analyse
 
 
@@ -47,7 +48,7 @@ WRITE = operation(0, "write", (7, 1), (7, 1), (0, 1))
 
 
 def test_histories_of_many_registers_are_recognised():
-    assert split_by_key(Register(), [WRITE, READ]) == Independent(Register())
+    assert is_keyed([WRITE, READ])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,14 @@ def test_histories_of_many_registers_are_recognised():
     ids=["no reads", "plain reads", "reads with values", "another key", "a plain write"],
 )
 def test_what_may_be_one_register_of_pairs_is_left_alone(others):
-    assert split_by_key(Register(), [WRITE, *others]) == Register()
+    assert not is_keyed([WRITE, *others])
+
+
+def test_compare_and_sets_of_keys_are_recognised_without_reads():
+    assert is_keyed([operation(0, "cas", (7, (None, 6)), None, (0, 1)), operation(1, "write", (8, 6), None, (2, 3))])
+    assert not is_keyed([operation(0, "cas", (None, 6), None, (0, 1))]), "from nil to 6"
+    assert not is_keyed([operation(0, "cas", (None, (3, 4)), None, (0, 1))]), "from nil to a pair"
+    assert not is_keyed([operation(0, "cas", ((1, 2), (3, 4)), None, (0, 1))]), "from pair to pair"
 
 
 def test_a_violation_says_what_that_key_held():

@@ -1,5 +1,6 @@
 """Recorded histories of queues, stacks, sets, counters and locks, with the names and shapes that Jepsen gives them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,29 @@ def test_recorded_histories_of_every_model(model: str, tmp_path: Path) -> None:
     assert verdict.status is Status.INVALID
     assert verdict.evidence is not None
     assert any("cannot be placed" in line for line in verdict.evidence.lines)
+
+
+def under(key: int, text: str) -> list[str]:
+    """The lines of a history as those of one key, of other processes."""
+    return re.sub(r":process (\d)(.*):value (.*)}", rf":process {key}\1\2:value [{key} \3]}}", text).splitlines()
+
+
+@pytest.mark.parametrize("model", [*RECORDED, "mutex"])
+def test_keys_of_every_model_are_judged_by_themselves(model: str, tmp_path: Path) -> None:
+    """The same history under two keys, in turns: valid; and the one of the second key changed."""
+    path = tmp_path / "h.edn"
+    rows, (right, wrong) = RECORDED["owned-mutex" if model == "mutex" else model]
+
+    text = edn(rows)
+    broken = text.replace(right, wrong, 1)
+    if "process" in right:
+        broken = text.replace(right.replace(":ok", ":invoke"), wrong.replace(":ok", ":invoke"), 1).replace(right, wrong, 1)
+    if model == "mutex":
+        broken = text.replace("release", "acquire")
+    for other, expected in ((text, Status.VALID), (broken, Status.INVALID)):
+        lines = zip(under(1, text), under(2, other), strict=True)
+        path.write_text("\n".join(line for pair in lines for line in pair))
+        assert check_file(path, model).status is expected
 
 
 def test_a_set_that_is_only_read_as_a_whole_is_a_growing_one(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Recorded histories of workloads, in the shapes that Jepsen gives them: each holds, and with one word changed does not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,36 @@ def test_a_recorded_workload_is_judged(model: str, tmp_path: Path) -> None:
     verdict = check_file(path, model)
     assert verdict.evidence is not None, verdict
     assert verdict.evidence.kind == kind
+
+
+def under(key: int, text: str) -> list[str]:
+    """The lines of a history as those of one key, of other processes."""
+    return re.sub(r":process (\d)(.*):value (.*) (:time.*)}", rf":process {key}\1\2:value [{key} \3] \4}}", text).splitlines()
+
+
+@pytest.mark.parametrize("model", sorted({*RECORDED} - {"causal-reverse", "kafka", "lease", "stats"}))
+def test_keys_of_a_recorded_workload_are_judged_by_themselves(model: str, tmp_path: Path) -> None:
+    """The same history twice under two keys, in turns, would be none of one object."""
+    rows, (word, other), kind = RECORDED[model]
+    path = tmp_path / "h.edn"
+    for text, expected in ((edn(rows), Status.VALID), (edn(rows).replace(word, other), Status.INVALID)):
+        pairs = zip(under(1, edn(rows)), under(2, text), strict=True)
+        path.write_text("\n".join(line for pair in pairs for line in pair))
+        verdict = check_file(path, model)
+        assert verdict.status is expected, verdict
+    assert verdict.reason.startswith("key 2 is invalid: ")
+    assert verdict.evidence is not None
+    assert (verdict.evidence.kind, verdict.evidence.lines[0]) == (kind, "Of key 2:")
+
+
+def test_keys_of_transactions_are_judged_by_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    rows = [(key, "txn", f"[{key} [[:append :x 1] [:r :x nil]]]", f"[{key} [[:append :x 1] [:r :x [1]]]]") for key in (7, 8)]
+    path.write_text(edn(rows))
+    assert check_file(path, "list-append").name == "Isolation(strict-serializable, list-append) by key"
+    assert check_file(path, "list-append").status is Status.VALID
+    path.write_text(edn(rows).replace("[8 [[:append :x 1] [:r :x [1]]]]", "[8 [[:append :x 1] [:r :x []]]]"))
+    assert check_file(path, "list-append").reason.startswith("key 8 is invalid: internal")
 
 
 def test_every_workload_has_a_recorded_history() -> None:
