@@ -22,7 +22,7 @@ from typing import BinaryIO
 from ..history import History, Value, render
 from .edn import EdnReader, Form, parse_values
 from .errors import ReadError
-from .records import ARGUMENT, DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording
+from .records import ARGUMENT, DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording, error_told
 from .shapes import UNKNOWN, Shapes, plain_value
 
 __all__ = ["LOG_LINE", "NO_OPERATION", "read_edn", "read_log", "take"]
@@ -207,8 +207,9 @@ def take(form: Mapping[Value, Value], recording: Recording) -> None:
         raise ValueError(f"the :time of an operation is a whole number of nanoseconds, and not {render(time)}")
     if type(index) is not int and index is not None:
         raise ValueError(f"the :index of an operation is a whole number, and not {render(index)}")
-    if error is None:
-        error = form.get("exception")
+    exception = form.get("exception")
+    if exception is not None:
+        error = error_told(error, exception)
     value = form.get("value")
     if own is None and process == NEMESIS:
         recording.disturb(kind, function, value, error, time, index, form.get(HOST), form.get(DETAIL))

@@ -21,7 +21,7 @@ from ..history import History, Value
 from .errors import ReadError
 from .jepsen import LONGEST_LINE, NO_OPERATION, take
 from .jsonl import DEEPEST, TAGGED
-from .records import ARGUMENT, DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording
+from .records import ARGUMENT, DETAIL, HOST, NEMESIS, PROCESS, RESULT, Recording, error_told
 
 __all__ = ["JSON_BEGINS", "read_json"]
 
@@ -121,10 +121,10 @@ def _take_row(row: Row, recording: Recording) -> None:
     if isinstance(value, list | dict):
         value = _value(value)
     key = _value(row.key) if isinstance(row.key, list | dict) else row.key
-    if error is None:
-        error = row.exception
     if isinstance(error, list | dict):
         error = _value(error)
+    if row.exception is not None:
+        error = error_told(error, _value(row.exception))
     recording.add(str(process), row.type, row.f, value, key, error, row.time, row.index)
 
 

@@ -26,7 +26,7 @@ import msgspec
 from ..history import History, Incident, Value, render
 from .recorded import FAIL, INFO, INVOKE, OK, OTHER, Columns, Recorded
 
-__all__ = ["ARGUMENT", "DETAIL", "HOST", "NEMESIS", "OWN", "PROCESS", "RESULT", "Recording", "argument_of", "result_of"]
+__all__ = ["ARGUMENT", "DETAIL", "HOST", "NEMESIS", "OWN", "PROCESS", "RESULT", "Recording", "argument_of", "error_told", "result_of"]
 
 NEMESIS = "nemesis"
 OWN = "killpoint/"
@@ -41,6 +41,28 @@ TIMELESS = -1
 LATEST = 1 << 62
 LONGEST_WORD = 60
 ABSENT = object()
+
+
+def _is_partial(value: Value) -> bool:
+    """True if these are sends and polls of logs, of which what came back counts even where not all did."""
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], tuple) and value[0][:1] in (("send",), ("poll",))
+
+
+def error_told(error: Value, exception: Value) -> Value:
+    """What is kept of an error, and of the exception that Jepsen records beside it: its class, and what was said."""
+    via = _field(exception, "via")
+    kind = _field(via[0], "type") if isinstance(via, tuple) and via else None
+    if not isinstance(kind, str):
+        return exception if error is None else error
+    said = _field(via[0], "message") if error is None and isinstance(via, tuple) else error
+    return kind if said is None else f"{kind}: {said if isinstance(said, str) else render(said)}"
+
+
+def _field(value: Value, name: str) -> Value:
+    """What a map, read as a tuple of pairs, has under this name."""
+    if not isinstance(value, tuple):
+        return None
+    return next((pair[1] for pair in value if isinstance(pair, tuple) and len(pair) == 2 and pair[0] == name), None)
 
 
 class Recording:
@@ -117,9 +139,9 @@ class Recording:
             if invoked != function:
                 raise ValueError(f"process {_word(process)} ends a {_word(function)}, but what it invoked is a {invoked}")
             columns.kinds.append(ending)
-            if ending == OK:
+            if ending == OK or _is_partial(value):
                 columns.results[slot] = result_of(function, key, value)
-            elif ending == INFO:
+            if ending == INFO:
                 del self._names[process]
             if own is not ABSENT:
                 columns.results[slot] = own

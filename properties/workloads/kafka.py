@@ -25,9 +25,13 @@ log; so, unless its consumer was assigned keys and has a place of its own, it ex
 demonstrably passed over that.  Offsets need not be
 contiguous, as transactions leave marks of their own in the log.
 
+Of operations with an unknown outcome, and of those that failed, histories may hold what came back before.  Polls show what is there,
+whatever becomes of them; but a failed one gives its place in the log back.  A send of unknown outcome counts as acknowledged, where
+it was told offsets, once any of its messages was polled, as it happened then.
+
 Prior art: Jepsen's `tests/kafka.clj`, whose kinds and names these are.  Of it, cycles of transactions (G0, G1c) are not
-looked for, nor gaps between the sends of a transaction, which Kafka allows; and of operations with unknown outcomes only the
-arguments are used, since recorded histories keep no more.
+looked for, nor gaps between the sends of a transaction, which Kafka allows.  What a process sends is compared whatever it subscribed to in
+between, as a producer has nothing to do with that; Jepsen forgets it then.
 """
 
 from __future__ import annotations
@@ -42,7 +46,7 @@ from typing import ClassVar, TypeAlias
 from ..history import Operation, Outcome, Value, render
 from ..verdict import Verdict
 from .findings import Findings, counted, ended
-from .messages import Message, assigned, polled, sent
+from .messages import Message, asks, assigned, polled, sent
 from .workload import Workload
 
 __all__ = ["KafkaLog"]
@@ -205,10 +209,10 @@ class _Logs:
                     (manual.add if one.function == "assign" else manual.discard)(one.process)
                 continue
             self._sent(number, one, findings)
-            if one.ok:
-                self._polled(number, one, findings)
-            elif one.pending and one.function != "send" and one.process not in manual and self.excuse is None:
+            self._polled(number, one, findings)
+            if one.pending and asks(one) and number not in self.polled and one.process not in manual and self.excuse is None:
                 self.excuse = one
+        self._acknowledge_seen(operations, findings)
         for key, log in self.by_key.items():
             log.settle()
             self._duplicates(key, log, findings)
@@ -224,14 +228,35 @@ class _Logs:
             if one.ok:
                 log.learn(key, message, one, findings)
                 self._acknowledged.append((one, key, message))
-        if sends and one.ok:
+        if sends and one.outcome is not Outcome.FAIL:
             self.sends[number] = sends
+
+    def _acknowledge_seen(self, operations: Sequence[Operation], findings: Findings) -> None:
+        """Sends of unknown outcome that were told offsets: they happened if any of their messages was polled, and nobody else sent it."""
+        for number, sends in self.sends.items():
+            one = operations[number]
+            told = [] if one.ok else [(key, message) for key, message in sends if message[0] is not None]
+            if told and any(self._is_seen(key, message[1]) for key, message in sends):
+                for key, message in told:
+                    self.by_key[key].learn(key, message, one, findings)
+                    self._acknowledged.append((one, key, message))
+
+    def _is_seen(self, key: Value, value: Value) -> bool:
+        log = self.by_key[key]
+        return value in log.seen and len(log.attempts[value]) == 1
 
     def _polled(self, number: int, one: Operation, findings: Findings) -> None:
         polls = polled(self.name, one)
         if polls:
-            self.polls += len(polls)
             self.polled[number] = polls
+        if not one.ok:
+            for poll in polls:
+                for key, messages in poll.items():
+                    log = self.log(key)
+                    for message in messages:
+                        log.learn(key, message, one, findings)
+            return
+        self.polls += len(polls)
         for poll in polls:
             for key, messages in poll.items():
                 log = self.log(key)
@@ -312,16 +337,21 @@ class _Process:
         for key, message in sends:
             self._send(key, message, one)
         polls = self._logs.polled.get(number, ())
+        before = self._position, self._rewound
+        if not one.ok:
+            self._position, self._rewound = self._position.copy(), self._rewound.copy()
         for poll in polls:
             for key, messages in poll.items():
                 log = self._logs.by_key[key]
                 attempts, end = log.attempts, one.completed or 0
-                for message in messages:
+                for message in messages if one.ok else ():
                     tried = attempts.get(message[1])
                     if tried is None or tried[0].invoked > end:
                         self._strange(key, log, message, one, tried)
                 self._walk(key, log, messages, one)
-        if sends and polls:
+        if not one.ok:
+            self._position, self._rewound = before
+        elif sends and polls:
             own = {(key, message[1]) for key, message in sends}
             both = [(key, message) for poll in polls for key, messages in poll.items() for message in messages if (key, message[1]) in own]
             for key, message in both:
@@ -329,10 +359,17 @@ class _Process:
                 self._findings.note("precommitted-read", told, one)
 
     def _send(self, key: Value, message: Message, one: Operation) -> None:
-        if message[0] is None:
+        offset, value = message
+        log = self._logs.by_key[key]
+        if not one.ok:
+            offset = None  # what it was told counts if somebody saw it
+        if offset is None and value not in log.others and len(log.attempts[value]) == 1:
+            offset = log.offsets.get(value)  # as polls show
+        if offset is None:
             return
+        message = offset, value
         before = self._last_sent.get(key)
-        if before is not None and before[0][0] is not None and message[0] <= before[0][0]:
+        if before is not None and before[0][0] is not None and offset <= before[0][0]:
             kind = "int-nonmonotonic-send" if before[1] is one else "nonmonotonic-send"
             self._findings.note(kind, partial(_after, "sent", key, message, one, *before), before[1], one)
         self._last_sent[key] = message, one

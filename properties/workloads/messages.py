@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias, TypeGuard
 
-from ..history import Operation, Value, render
+from ..history import Operation, Outcome, Value, render
 from .shapes import malformed, mapping
 
-__all__ = ["Message", "assigned", "polled", "sent"]
+__all__ = ["Message", "asks", "assigned", "polled", "sent"]
 
 Message: TypeAlias = "tuple[int | None, Value]"
 """An offset and a value."""
@@ -34,13 +34,13 @@ def sent(name: str, operation: Operation) -> list[tuple[Value, Message]]:
         if not isinstance(asked, tuple) or len(asked) != 2:
             raise malformed(name, operation, "the argument of send is a key and a value")
         key, value = asked
-        told = operation.result if operation.ok else None
+        told = None if operation.outcome is Outcome.FAIL else operation.result
         if isinstance(told, tuple) and len(told) == 2 and told[0] == key and isinstance(told[1], tuple):
             told = told[1]
         return [(key, (_offset(name, operation, told, value), value))]
     told = operation.result
     results: Sequence[Value] = asked
-    if operation.ok and isinstance(told, tuple) and len(told) == len(asked):
+    if operation.outcome is not Outcome.FAIL and isinstance(told, tuple) and len(told) == len(asked):
         results = told
     messages: list[tuple[Value, Message]] = []
     for part, result in zip(asked, results, strict=True):
@@ -53,7 +53,7 @@ def sent(name: str, operation: Operation) -> list[tuple[Value, Message]]:
 
 
 def polled(name: str, operation: Operation) -> list[dict[Value, Sequence[Message]]]:
-    """What each poll of an operation that ended `ok` returned, by key.
+    """What each poll of an operation returned, by key; of one that did not end `ok`, what is known of that.
 
     Raises:
         SpecificationError: the operation is of another shape.
@@ -62,9 +62,17 @@ def polled(name: str, operation: Operation) -> list[dict[Value, Sequence[Message
     if operation.function == "send":
         return []
     if not _micro(operation.argument) and not _micro(told):
+        if told is None and not operation.ok:
+            return []
         return [_messages(name, operation, told)]
     parts = told if isinstance(told, tuple) else ()
     return [_messages(name, operation, part[1]) for part in parts if isinstance(part, tuple) and part[0] == "poll" and len(part) > 1]
+
+
+def asks(operation: Operation) -> bool:
+    """True if the operation asks for messages."""
+    asked = operation.argument
+    return any(part[0] == "poll" for part in asked) if _micro(asked) else operation.function == "poll"
 
 
 def assigned(name: str, operation: Operation) -> tuple[Value, ...]:

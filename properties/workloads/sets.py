@@ -156,13 +156,15 @@ class SetFull(Workload):
                 known = add.completed
             first = bisect_right(begins, known)
             missing = _latest_without(seen, len(reads))
+            if missing < first:
+                missing = -1  # what began before the element was known may miss it
             last = seen[-1] if seen else -1
             shown_by = (reads[last] if seen else None, len(seen))
-            if missing > last and missing >= first:
+            if missing > last:
                 findings.note("lost", partial(_told, element, add, shown_by, reads[missing]), *_involved(add, shown_by, reads[missing]))
             elif last > missing:
                 stable += 1
-                if missing >= first:
+                if missing >= 0:
                     stale += 1
                     if self.linearizable:
                         told = partial(_told, element, add, shown_by, reads[missing])

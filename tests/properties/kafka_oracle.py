@@ -51,7 +51,7 @@ def log_history(source: random.Random, pending: float) -> list[Operation]:
         odds = source.random()
         outcome = Outcome.INFO if odds < pending else Outcome.FAIL if odds > 0.93 else Outcome.OK
         invoked, completed = next(clock), next(clock)
-        told = result if outcome is Outcome.OK else None
+        told = result if outcome is Outcome.OK or source.random() < 0.3 else None
         ended = None if outcome is Outcome.INFO else completed
         operations.append(Operation(number, process, function, argument, outcome, told, None, invoked, ended, 0.0, 0.0))
         if outcome is Outcome.INFO:
@@ -60,19 +60,40 @@ def log_history(source: random.Random, pending: float) -> list[Operation]:
 
 
 def sends_of(operations: Sequence[Operation]) -> list[Sent]:
+    """What was sent; the offset is what was told of it, if the outcome is known or somebody polled what only this send can have sent."""
     found: list[Sent] = []
     for one in operations:
         if one.function == "send" and isinstance(one.argument, tuple):
-            offset = one.result if one.ok and isinstance(one.result, int) else None
-            found.append((one, one.argument[0], offset, one.argument[1]))
+            key, value = one.argument
+            told = isinstance(one.result, int) and (one.ok or (one.pending and was_polled(operations, key, value)))
+            found.append((one, key, one.result if told else None, value))  # type: ignore[arg-type]  # it is a number then
     return found
 
 
-def polls_of(operations: Sequence[Operation]) -> list[tuple[Operation, Value, list[tuple[int, Value]]]]:
+def was_polled(operations: Sequence[Operation], key: Value, value: Value) -> bool:
+    return any(k == key and value in [v for _o, v in messages] for _poll, k, messages in polls_of(operations))
+
+
+def polls_of(
+    operations: Sequence[Operation], outcomes: tuple[Outcome, ...] = (Outcome.OK,)
+) -> list[tuple[Operation, Value, list[tuple[int, Value]]]]:
     found = []
     for one in operations:
-        if one.function == "poll" and one.ok and isinstance(one.result, tuple):
+        if one.function == "poll" and one.outcome in outcomes and isinstance(one.result, tuple):
             found += [(one, key, list(messages)) for key, messages in one.result]
+    return found
+
+
+def inferred(sends: Sequence[Sent], told: Sequence[tuple[Value, int, Value]]) -> list[Sent]:
+    """The sends, with offsets that only polls show."""
+    found = []
+    for one, key, offset, value in sends:
+        offsets = {o for k, o, v in told if (k, v) == (key, value)}
+        if offset is not None and one.ok:
+            found.append((one, key, offset, value))
+        else:
+            known = one.outcome is not Outcome.FAIL and len(offsets) == 1
+            found.append((one, key, offsets.pop() if known else None, value))
     return found
 
 
@@ -83,7 +104,7 @@ def kafka_kinds(operations: Sequence[Operation]) -> set[str]:
         polls = []
     kinds: set[str] = set()
     told = [(key, offset, value) for _one, key, offset, value in sends if offset is not None]
-    told += [(key, offset, value) for _one, key, messages in polls for offset, value in messages]
+    told += [(key, offset, value) for _one, key, messages in polls_of(operations, tuple(Outcome)) for offset, value in messages]
     for key, offset, value in told:
         if any(key == k and offset == o and value != v for k, o, v in told):
             kinds.add("inconsistent-offsets")
@@ -92,15 +113,14 @@ def kafka_kinds(operations: Sequence[Operation]) -> set[str]:
         if len(offsets) > max(1, len(tries)):
             kinds.add("duplicate")
     kinds |= strange_polls(sends, polls)
-    for (one, key, offset, _value), (other, k, o, _v) in [(a, b) for a in sends for b in sends if a[0].id < b[0].id]:
+    known_sends = inferred(sends, told)
+    for (one, key, offset, _value), (other, k, o, _v) in [(a, b) for a in known_sends for b in known_sends if a[0].id < b[0].id]:
         known = offset is not None and o is not None
-        last = [s for s in sends if s[1] == key and s[0].process == other.process and s[2] is not None and s[0].id < other.id]
+        last = [s for s in known_sends if s[1] == key and s[0].process == other.process and s[2] is not None and s[0].id < other.id]
         if known and one.process == other.process and key == k and o <= offset and last[-1][0] is one:  # type: ignore[operator]
             kinds.add("nonmonotonic-send")
-    if polls:
-        kinds |= walks(operations, first_values(operations))
-        kinds |= losses(operations, sends, polls)
-    return kinds
+    kinds |= walks(operations, first_values(operations))
+    return kinds | losses(operations, sends, polls)
 
 
 def strange_polls(sends: Sequence[Sent], polls: Sequence[tuple[Operation, Value, list[tuple[int, Value]]]]) -> set[str]:
@@ -119,13 +139,17 @@ def first_values(operations: Sequence[Operation]) -> dict[Value, dict[int, Value
     """What exists at each offset: whatever was told of it first, but for what failed sends left."""
     values: dict[Value, dict[int, Value]] = {}
     failed = {(one.argument) for one in operations if one.function == "send" and one.outcome is Outcome.FAIL}
+    sends = sends_of(operations)
     for one in operations:
-        for _one, key, offset, value in sends_of([one]):
+        for _one, key, offset, value in [send for send in sends if send[0] is one and one.ok]:
             if offset is not None:
                 values.setdefault(key, {}).setdefault(offset, value)
-        for _one, key, messages in polls_of([one]):
+        for _one, key, messages in polls_of([one], tuple(Outcome)):
             for offset, value in messages:
                 values.setdefault(key, {}).setdefault(offset, value)
+    for one, key, offset, value in sends:
+        if one.pending and offset is not None:
+            values.setdefault(key, {}).setdefault(offset, value)
     return {key: {o: v for o, v in known.items() if (key, v) not in failed} for key, known in values.items()}
 
 
@@ -149,9 +173,10 @@ def walks(operations: Sequence[Operation], values: dict[Value, dict[int, Value]]
                         seen.append(None)
                     subscribed = one.function == "subscribe"
                     rewound = True
-                for _one, k, messages in polls_of([one]):
+                for _one, k, messages in polls_of([one], tuple(Outcome)):
                     if k != key:
                         continue
+                    was = seen.copy(), rewound
                     for at, (offset, _value) in enumerate(messages):
                         if offset not in known:
                             seen.append(None)
@@ -160,14 +185,22 @@ def walks(operations: Sequence[Operation], values: dict[Value, dict[int, Value]]
                             seen.append(None)
                         rewound = False
                         seen.append((offset, one.id))
-            for earlier, later in pairwise(seen):
-                if earlier is None or later is None:
-                    continue
-                inside = "int-" if earlier[1] == later[1] else ""
-                if later[0] <= earlier[0]:
-                    kinds.add(f"{inside}nonmonotonic-poll")
-                elif between(known, earlier[0], later[0]):
-                    kinds.add(f"{inside}poll-skip")
+                    kinds |= steps(seen, known)
+                    if not one.ok:  # it gives its place back
+                        seen, rewound = was
+    return kinds
+
+
+def steps(seen: Sequence[tuple[int, int] | None], known: dict[int, Value]) -> set[str]:
+    kinds = set()
+    for earlier, later in pairwise(seen):
+        if earlier is None or later is None:
+            continue
+        inside = "int-" if earlier[1] == later[1] else ""
+        if later[0] <= earlier[0]:
+            kinds.add(f"{inside}nonmonotonic-poll")
+        elif between(known, earlier[0], later[0]):
+            kinds.add(f"{inside}poll-skip")
     return kinds
 
 
@@ -175,8 +208,8 @@ def losses(
     operations: Sequence[Operation], sends: Sequence[Sent], polls: Sequence[tuple[Operation, Value, list[tuple[int, Value]]]]
 ) -> set[str]:
     """`final_polls` is False, so pending polls excuse nothing that is passed over, and excuse the rest."""
-    for send, key, offset, value in sends:
-        if not send.ok or offset is None or any(k == key and value in [v for _o, v in messages] for _p, k, messages in polls):
+    for _send, key, offset, value in sends:
+        if offset is None or any(k == key and value in [v for _o, v in messages] for _p, k, messages in polls):
             continue
         highest = max((o for _p, k, messages in polls if k == key for o, _v in messages), default=-1)
         if offset > highest:
@@ -188,7 +221,7 @@ def losses(
 
 def excused(operations: Sequence[Operation]) -> bool:
     for one in operations:
-        if one.function == "poll" and one.pending:
+        if one.function == "poll" and one.pending and not one.result:
             moves = [other for other in operations if other.process == one.process and other.function in ("assign", "subscribe")]
             moves = [other for other in moves if other.id < one.id and other.outcome is not Outcome.FAIL]
             if not moves or moves[-1].function == "subscribe":

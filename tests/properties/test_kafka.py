@@ -72,6 +72,36 @@ def test_a_poll_that_skips_a_message() -> None:
     assert evidence.operations == (4, 5)
 
 
+def test_what_polls_showed_counts_however_they_ended() -> None:
+    def failed() -> Tale:
+        shown = micro(("poll", (("k", ((1, "b"), (5, "c"))),)))
+        return polls(polls(sent(*THREE), *THREE, process="c2"), THREE[0]).did("c1", "txn", *shown, FAIL)
+
+    invalid(LOG, polls(failed(), THREE[2]), "poll-skip", "and not 'b' in 'k' at offset 1, which is between")
+    valid(LOG, polls(polls(failed(), THREE[1]), THREE[2]))
+    last = polls(polls(sent(*THREE), *THREE, process="c2"), THREE[0]).did("c1", "txn", *micro(("poll", (("k", ((5, "c"),)),))), INFO)
+    invalid(LOG, last, "poll-skip", "c1's txn (operation 5, outcome unknown at")
+    invalid(LOG, sent((1, "a")).did("c1", "txn", *micro(("poll", (("k", ((11, "a"),)),))), FAIL), "duplicate", "is at offsets 1, 11")
+
+
+def test_a_send_of_unknown_outcome_that_was_seen_is_held_to_the_offsets_that_it_was_told() -> None:
+    told = micro(("send", "k", (0, "a")), ("send", "l", (None, "b")))
+    tale = Tale().did("p1", "txn", *told, INFO).did("p2", "send", ("k", "c"), (0, "c"))
+    unknown(LOG, tale, "nothing was ever polled")
+    invalid(LOG, polls(tale, (7, "b"), key="l"), "inconsistent-offsets", "offset 0 of 'k' is 'c', and 'a' to p1's txn")
+    told = micro(("send", "k", (None, "a")), ("send", "l", (0, "b")))
+    tale = polls(Tale().did("p1", "txn", *told, INFO).did("p2", "send", ("l", "c"), (1, "c")), (1, "c"), key="l")
+    valid(LOG, tale)
+    invalid(LOG, polls(tale, (0, "a"), process="c2"), "lost-write", "'b' in 'l' at offset 0, sent by p1's txn")
+
+
+def test_the_order_of_sends_may_be_known_from_polls_alone() -> None:
+    one = Tale().did("p1", "send", (("send", "k", "b"), ("send", "k", "a")), (("send", "k", "b"), ("send", "k", "a")))
+    invalid(LOG, polls(one, (2, "a"), (3, "b")), "int-nonmonotonic-send", "sent 'a' in 'k' at offset 2")
+    two = Tale().did("p1", "send", ("k", "b")).did("p1", "send", ("k", "a"))
+    invalid(LOG, polls(two, (2, "a"), (3, "b")), "nonmonotonic-send", "sent 'a' in 'k' at offset 2")
+
+
 def test_a_poll_that_goes_back() -> None:
     told = "polled 'a' in 'k' at offset 0, which had just polled 'c'"
     invalid(LOG, polls(sent(*THREE), *THREE, THREE[0]), "int-nonmonotonic-poll", told)

@@ -91,6 +91,13 @@ def added(*elements: Value) -> Tale:
     return tale
 
 
+def test_a_read_that_began_before_an_element_was_known_may_miss_it() -> None:
+    """The read that shows it began even earlier."""
+    tale = Tale().begin("c0", "read").did("c1", "read", None, ()).begin("c1", "add", 0).end("c0", (0,)).end("c1")
+    assert valid(SetFull(), tale).reason == "1 element stayed once known"
+    assert valid(SetFull(linearizable=True), tale).reason == "1 element stayed once known"
+
+
 @pytest.mark.parametrize("prop", [SetFinal(), SetFull(), SetFull(linearizable=True)])
 def test_a_set_that_keeps_what_it_is_given(prop: Workload) -> None:
     tale = added(1, 2).did("c3", "add", 3, None, INFO).did("c3", "add", 4, None, FAIL)

@@ -204,7 +204,10 @@ def check_kafka(source: random.Random, pending: float) -> bool:
     found = set()
     if verdict.evidence is not None:
         found = {line.split()[1].rstrip(",") for line in verdict.evidence.lines if line.startswith("also ")} | {verdict.evidence.kind}
-    assert found == kafka_kinds(operations), (verdict, operations)
+    expected = kafka_kinds(operations)
+    # Of an offset with two values nobody can say which of them was passed over.
+    ambiguous = {"lost-write"} if "inconsistent-offsets" in expected else set()
+    assert found - ambiguous == expected - ambiguous, (verdict, operations)
     return bool(found)
 
 

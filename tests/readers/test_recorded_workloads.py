@@ -153,6 +153,28 @@ def test_errors_of_a_recorded_history_are_told(tmp_path: Path) -> None:
     assert (verdict.status, "ended with timeout 3 times, as 0 read() -> unknown" in verdict.reason) == (Status.VALID, True)
 
 
+@pytest.mark.parametrize("error", ['', ' :error "indeterminate: boom"'])
+def test_errors_are_told_apart_by_their_exceptions(error: str, tmp_path: Path) -> None:
+    """Jepsen's interpreter says the same of everything that nobody caught, and adds the exception."""
+    path = tmp_path / "h.edn"
+    via = "#error {{:cause nil, :via [{{:type java.lang.{}, :message \"boom\", :at [a b \"c\" 1]}}], :trace [[a b \"c\" 1]]}}"
+    lines = []
+    for process, kind in enumerate(("IllegalStateException", "IllegalStateException", "NullPointerException")):
+        lines.append(f"{{:process {process} :type :invoke :f :read :value nil}}")
+        lines.append(f"{{:process {process} :type :info :f :read :value nil :exception {via.format(kind)}{error}}}")
+    path.write_text("\n".join(lines))
+    reason = check_file(path, "unhandled-errors").reason
+    assert "java.lang.IllegalStateException 2 times" in reason
+    assert "java.lang.NullPointerException 1 time" in reason
+    assert check_file(path, "unhandled-errors", options={"allowed": "java.lang.IllegalStateException"}).status is Status.INVALID
+    as_json = [
+        '{"process": 0, "type": "invoke", "f": "read", "value": null}',
+        '{"process": 0, "type": "info", "f": "read", "value": null, "exception": {"via": [{"type": "a.B", "message": "boom"}]}}',
+    ]
+    path.write_text("\n".join(as_json))
+    assert "a.B 1 time, as 0 read() -> unknown (a.B: boom)" in check_file(path, "unhandled-errors").reason
+
+
 def test_our_own_format_says_the_same(tmp_path: Path) -> None:
     path = tmp_path / "h.jsonl"
     balances = [[[0, 10], [1, 7]], [[0, 7], [1, 10]]]
