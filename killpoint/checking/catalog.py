@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any, TypeAlias
 
 from ..properties.consistency import GUARANTEES
 from ..properties.containers import FifoQueue, PriorityQueue, Stack
 from ..properties.counter import Counter
-from ..properties.isolation import WORKLOADS
+from ..properties.isolation import WORKLOADS, Isolation
 from ..properties.ledger import IssuanceLedger
 from ..properties.locks import FencedMutex, OwnedMutex, ReentrantMutex
 from ..properties.registers import CasRegister, MultiRegister, Register
@@ -37,6 +38,8 @@ __all__ = [
     "CONSISTENCY",
     "ISOLATION",
     "MODELS",
+    "TRANSACTIONS",
+    "Configurable",
     "UnknownModelError",
     "functions_known",
     "functions_of",
@@ -80,8 +83,14 @@ CHECKERS: dict[str, Workload] = {
 }
 """Checkers of workloads, which are no sequential specifications, by the name that `--model` takes."""
 
+Configurable: TypeAlias = "Any"
+"""A model that is a dataclass: a specification, a checker of a workload, or a level of isolation."""
+
 ISOLATION = "strict-serializable"
 """The level of isolation that transactions are held to if nobody names one."""
+
+TRANSACTIONS: dict[str, Isolation] = {name: Isolation(ISOLATION, name) for name in WORKLOADS}
+"""Workloads of transactions, at the level that they are held to if nobody names one, by the name that `--model` takes."""
 
 CONSISTENCY: dict[str, str] = {
     "linearizable": "One order of all operations, which goes with real time.  The default.",
@@ -102,16 +111,19 @@ class UnknownModelError(ValueError):
 
 
 def models() -> dict[str, str]:
-    """Everything that `--model` takes, with what it is in one sentence, and the functions that it understands."""
-    described = {name: f"{_summary(model)} [{', '.join(functions_of(model))}]" for name, model in MODELS.items()}
-    described |= {name: f"{text} [txn]" for name, text in WORKLOADS.items()}
-    return {**described, **{name: _described(checker) for name, checker in CHECKERS.items()}}
+    """Everything that `--model` takes, with what it is in one sentence, the functions that it understands, and its options."""
+    described = {name: _told(_summary(model), functions_of(model), model) for name, model in MODELS.items()}
+    described |= {name: _told(text, ("txn",), TRANSACTIONS[name]) for name, text in WORKLOADS.items()}
+    return described | {name: _described(checker) for name, checker in CHECKERS.items()}
 
 
 def _described(checker: Workload) -> str:
-    of = ", ".join(sorted(checker.functions)) if checker.functions is not None else "any function"
-    options = ", ".join(options_of(checker))
-    return f"{_summary(checker)} [{of}]{f' [options: {options}]' if options else ''}"
+    return _told(_summary(checker), sorted(checker.functions) if checker.functions is not None else ("any function",), checker)
+
+
+def _told(summary: str, functions: Sequence[str], model: Configurable) -> str:
+    options = ", ".join(options_of(model))
+    return f"{summary} [{', '.join(functions)}]{f' [options: {options}]' if options else ''}"
 
 
 def _summary(described: object) -> str:
@@ -140,6 +152,11 @@ def functions_known(name: str) -> Sequence[str] | None:
     return (*functions_of(MODELS[name]), *(("read",) if name == "set" else ()))
 
 
-def options_of(checker: Workload) -> list[str]:
-    """The parameters of a checker that a word on the command line can set."""
-    return [one.name.replace("_", "-") for one in fields(checker) if "frozenset[Value]" not in str(one.type)]
+def options_of(model: Configurable) -> dict[str, str]:
+    """The parameters of a model that a word on the command line can set, with the names of their fields."""
+    if isinstance(model, Isolation) and model.workload != "rw-register":
+        return {}
+    known = [one.name for one in fields(model) if not any(kind in str(one.type) for kind in ("frozenset[Value]", "tuple["))]
+    if isinstance(model, Isolation):
+        known = ["sequential_keys", "linearizable_keys"]
+    return {name.removesuffix("_value").replace("_", "-"): name for name in known}

@@ -22,7 +22,7 @@ from ..properties.sets import GrowSet, Set
 from ..properties.specification import Specification, SpecificationError, UnknownFunctionError, call_of, unknown_of
 from ..properties.verdict import Verdict
 from ..properties.workloads import ByKey, CausalReverse, composed
-from .catalog import ISOLATION, MODELS, functions_known, models
+from .catalog import MODELS, functions_known, models
 from .limits import Limits
 from .own import is_reference
 from .question import Question
@@ -57,14 +57,14 @@ def check_file(
     """Decide whether the history in a file is right for a model, in at most about `timeout` seconds (None: no limit).
 
     For a sequential specification that means linearizable, or what `consistency` says (one of `CONSISTENCY`).  A history of many
-    registers, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set` whose only question
+    objects, whose values are pairs of key and value, is judged key by key; the verdict's name says so.  A `set` whose only question
     is a read of all elements is a `grow-set`.  Where operations of a lock name no client, their process is it.  A model may be a
     specification of one's own (see `own_model`).  Transactions (`list-append`, `rw-register`) are held to a level of `isolation`
     instead, by default `ISOLATION`, and workloads (`CHECKERS`) to what they promise; both take time in proportion to their number,
     so the limit does not count.
 
     Several models, with commas between, each have a verdict, and the worst status is that of all.  A workload looks at its own
-    functions only, and so does each of several models.  `options` are parameters of workloads by name, as words: `{"total": "100"}`.
+    functions only, and so does each of several models.  `options` are parameters of models by name, as words: `{"total": "100"}`.
     `gaps` and `told` are as for `read_history`.
 
     Raises:
@@ -140,7 +140,7 @@ def _examined(question: Question, name: str, history: History, timeout: float | 
     given = operations if len(question.names) == 1 else judged
     weaker = question.consistency
     if name not in question.specifications:
-        prop = SessionGuarantee(weaker, workload=name) if weaker else Isolation(question.isolation or ISOLATION, name)
+        prop = SessionGuarantee(weaker, workload=name) if weaker else question.transactions[name]
         if isinstance(prop, Isolation) and keyed(given):
             return Examined(ByKey(prop).judge(given), history, given)
         return Examined(prop.judge(given), history, given, workload=name)

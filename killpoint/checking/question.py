@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Self
 
+import msgspec
+
 from ..properties.consistency import GUARANTEES
-from ..properties.isolation import LEVELS, WORKLOADS
+from ..properties.isolation import LEVELS, WORKLOADS, Isolation
 from ..properties.specification import Specification
 from ..properties.workloads import Workload
-from .catalog import CHECKERS, CONSISTENCY, MODELS, UnknownModelError, models, options_of
+from .catalog import CHECKERS, CONSISTENCY, MODELS, TRANSACTIONS, Configurable, UnknownModelError, models, options_of
 from .own import is_reference, own_model
 
 __all__ = ["Question"]
@@ -19,15 +21,15 @@ __all__ = ["Question"]
 
 @dataclass(frozen=True)
 class Question:
-    """The models to hold a history to, each once, by name; what is not in one of the tables is a workload of transactions.
+    """The models to hold a history to, each once, by name: it is in one of the three tables.
 
-    `isolation` is for those, `consistency` (see `CONSISTENCY`) is what specifications are held to instead of linearizability.
+    `consistency` (see `CONSISTENCY`) is what specifications are held to instead of linearizability, and transactions instead of a level.
     """
 
     names: tuple[str, ...]
     specifications: Mapping[str, Specification]
     checkers: Mapping[str, Workload]
-    isolation: str | None = None
+    transactions: Mapping[str, Isolation]
     consistency: str | None = None
 
     @classmethod
@@ -54,10 +56,17 @@ class Question:
             _check_isolation(isolation, names)
         if consistency is not None:
             _check_consistency(consistency, names, isolation)
-        checkers = _configured([name for name in names if name in CHECKERS], options or {})
-        specifications = {name: own_model(name) if is_reference(name) else MODELS.get(name) for name in names}
-        known = {name: specification for name, specification in specifications.items() if specification is not None}
-        return cls(names, known, checkers, isolation, None if consistency == "linearizable" else consistency)
+        own = {name: own_model(name) for name in names if is_reference(name)}
+        levels = {name: replace(prop, level=isolation or prop.level) for name, prop in TRANSACTIONS.items()}
+        known: dict[str, Configurable] = {**MODELS, **CHECKERS, **levels}
+        made = {**own, **_configured({name: known[name] for name in names if name in known}, options or {})}
+        return cls(
+            names,
+            {name: model for name, model in made.items() if name in MODELS or name in own},
+            {name: model for name, model in made.items() if name in CHECKERS},
+            {name: model for name, model in made.items() if name in TRANSACTIONS},
+            None if consistency == "linearizable" else consistency,
+        )
 
 
 def _check_isolation(isolation: str, names: Sequence[str]) -> None:
@@ -94,29 +103,30 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def _configured(names: Sequence[str], options: Mapping[str, str]) -> dict[str, Workload]:
-    """The checkers of these names, each with the options that are its own."""
-    checkers = {name: CHECKERS[name] for name in names}
+def _configured(models: Mapping[str, Configurable], options: Mapping[str, str]) -> dict[str, Configurable]:
+    """The models, each with the options that are its own."""
+    made = {**models}
     for option, text in options.items():
-        owners = [name for name in names if option.replace("_", "-") in options_of(checkers[name])]
+        owners = [name for name in made if option.replace("_", "-") in options_of(made[name])]
         if not owners:
-            have = [f"{name} has {', '.join(options_of(checkers[name])) or 'none'}" for name in names]
-            raise UnknownModelError(f"there is no option {option!r}: {'; '.join(have) or 'options are for workloads'}")
+            have = [f"{name} has {', '.join(options_of(model)) or 'none'}" for name, model in made.items()]
+            told = "; ".join(have) or "a specification of your own says itself what it is"
+            raise UnknownModelError(f"there is no option {option!r}: {told}")
         for name in owners:
             try:
-                checkers[name] = _with(checkers[name], option.replace("-", "_"), text)
+                made[name] = _with(made[name], options_of(made[name])[option.replace("_", "-")], text)
             except ValueError as error:
                 raise UnknownModelError(f"{name} cannot have the option {option}={text}: {error}") from None
-    return checkers
+    return made
 
 
-def _with(checker: Workload, option: str, text: str) -> Workload:
-    """The checker with an option set, from a word.
+def _with(model: Configurable, field: str, text: str) -> Configurable:
+    """The model with a field set, from a word.
 
     Raises:
         ValueError: the word is no such value.
     """
-    kind = next(str(one.type) for one in fields(checker) if one.name == option)
+    kind = next(str(one.type) for one in fields(model) if one.name == field)
     value: object = text
     if kind.startswith("bool"):
         if text not in ("true", "false"):
@@ -128,7 +138,18 @@ def _with(checker: Workload, option: str, text: str) -> Workload:
         value = _number(float, text, "a number")
     elif kind.startswith("frozenset"):
         value = frozenset(text.split(","))
-    return replace(checker, **{option: value})
+    elif kind == "Value":
+        value = _atom(text)
+    return replace(model, **{field: value})
+
+
+def _atom(text: str) -> object:
+    """A number, true, false or null as JSON has them, or a text, in quotes or not."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    return text if isinstance(value, list | dict) else value
 
 
 def _number(kind: Callable[[str], float], text: str, what: str) -> float:

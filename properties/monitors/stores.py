@@ -170,7 +170,8 @@ class _Chains:
     def _measure(self, chain: _Chain) -> Conflict | None:
         """Find the texts of a chain in its longest value, and how many of them each get shows."""
         gets, makers, within, places = chain.gets, self.makers, self.within, chain.places
-        values: list[str] = [self.specification.missing if get.result is None else get.result for get in gets]  # type: ignore[misc]
+        missing = self.specification.missing
+        values: list[str] = [missing if get.result is None else get.result for get in gets]  # type: ignore[misc]
         longest = max(values, key=len)
         chain.longest = gets[values.index(longest)]
         texts, rest = self._split(longest)
@@ -199,8 +200,12 @@ class _Chains:
                 last[place] = called
         return None
 
+    def _held(self, get: Operation) -> Value:
+        """What a get saw: it may return nil for what a missing key holds."""
+        return self.specification.missing if get.result is None else get.result
+
     def _value(self, get: Operation) -> str:
-        return str(self.specification.missing) if get.result is None else str(get.result)
+        return str(self._held(get))
 
     def _split(self, value: str) -> tuple[list[str], str]:
         """The texts that make a value, and the rest of it that nobody wrote."""
@@ -276,7 +281,7 @@ class _Chains:
     def _shown(self, get: Operation) -> Sequence[Value]:
         if self.texts:
             return self._split(self._value(get))[0]
-        return [self.specification.missing if get.result is None else get.result]
+        return [self._held(get)]
 
     def _never_written(self, get: Operation, texts: Sequence[Value], rest: Value) -> Conflict:
         """A value goes on, after these texts, with something that nobody wrote."""
@@ -319,7 +324,7 @@ class _Chains:
         """`maker`, or else the first get to show the texts up to `number`, returned before what comes earlier was called."""
         gets: dict[int, list[Operation]] = {}
         for get in chain.gets:
-            gets.setdefault(chain.place(get.result), []).append(get)
+            gets.setdefault(chain.place(self._held(get)), []).append(get)
         early = maker or min(gets[number], key=returned)
         for place in range(number, -1, -1):
             if place < number and place in gets:

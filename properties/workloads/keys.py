@@ -22,7 +22,8 @@ class ByKey:
 
     Arguments are pairs of key and argument, results too: `add((key, x))`, `read((key, None)) -> (key, (x, ...))`.
 
-    The verdict is that of the first key that is `invalid`, else of the first that is `unknown`.  Cost: that of all keys together.
+    The verdict is that of the first key that is `invalid`, else of the first that is `unknown`, and so is the evidence.  Cost: that of
+    all keys together.
     """
 
     each: Workload | Isolation

@@ -55,6 +55,8 @@ VIOLATIONS: dict[str, tuple[list[Line], str, int]] = {
         8,
     ),
     "missing again": ([put("a"), get("")], "one value would have to be there before, during and after the other", 2),
+    "nil after an append": ([append("a"), get(None), get("a")], "'a' had been appended before, and the get does not show it", 3),
+    "nil, and then too early": ([get(None), get("a"), append("a")], "'a' was there before its append was invoked", 2),
     "nil again": ([append("a"), get(None)], "one value would have to be there before, during and after the other", 2),
 }
 

@@ -195,6 +195,15 @@ def lie_of_text(source: random.Random, function: str, argument: Value, before: S
     return "".join(map(str, texts))[: None if source.random() < 0.9 else -1]
 
 
+def act_text_or_nil(state: State, function: str, argument: Value) -> tuple[State, Value]:
+    after, told = act_text(state, function, argument)
+    return after, told or None
+
+
+def lie_of_text_or_nil(source: random.Random, function: str, argument: Value, before: State, after: State) -> Value:
+    return lie_of_text(source, function, argument, before, after) or None
+
+
 def _kinds() -> dict[str, Kind]:
     queue = _contain("enqueue", "dequeue", lambda state: state[0])
     stack = _contain("push", "pop", lambda state: state[-1])
@@ -211,6 +220,7 @@ def _kinds() -> dict[str, Kind]:
         "store": Kind(KeyValue(), invent_text, act_text, lie_of_text),
         "store of appends": Kind(KeyValue(), invent_append, act_text, lie_of_text),
         "store that is never empty": Kind(KeyValue(missing="none,"), invent_text, act_text, lie_of_text, ("none,",)),
+        "store that returns nil": Kind(KeyValue(), invent_text, act_text_or_nil, lie_of_text_or_nil),
         "store of puts": Kind(KeyValue(), invent_put, act_text, lie_of_text),
         "counter of steps": Kind(Counter(), invent_steps, act_counter, lie_of_counter, (0,)),
     }

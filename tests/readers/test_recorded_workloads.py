@@ -214,14 +214,35 @@ def test_parameters_of_a_workload(tmp_path: Path) -> None:
     ):
         with pytest.raises(UnknownModelError, match=complaint):
             check_file(path, "bank", options=options)
-    with pytest.raises(UnknownModelError, match="options are for workloads"):
-        check_file(path, "register", options={"total": "7"})
+    with pytest.raises(UnknownModelError, match="there is no option 'total': register has initial; mutex has none"):
+        check_file(path, "register,mutex", options={"total": "7"})
     with pytest.raises(UnknownModelError, match=r"lease cannot have the option duration=-1: .* a duration is more than 0 seconds"):
         check_file(path, "lease", options={"duration": "-1"})
     path.write_text(edn([(0, "read", "nil", "1"), (0, "write", "nil", "1")]).replace(":ok :f :write", ":info :f :write :error :timeout"))
     assert check_file(path, "unhandled-errors", options={"allowed": "timeout,other"}).status is Status.VALID
     assert check_file(path, "unhandled-errors", options={"allowed": "other"}).status is Status.INVALID
     assert check_file(path, "stats", options={"hopeless": "write"}).status is Status.VALID
+
+
+@pytest.mark.parametrize(("word", "value"), [("5", "5"), ("five", '"five"'), ('"five"', ":five"), ("true", "true"), ("-1.5", "-1.5")])
+def test_registers_may_begin_with_something(word: str, value: str, tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    path.write_text(edn([(0, "read", "nil", value)]))
+    for model in ("register", "cas-register"):
+        assert check_file(path, model).status is Status.INVALID
+        assert check_file(path, model, options={"initial": word}).status is Status.VALID
+
+
+def test_assumptions_about_registers_of_transactions_may_be_made(tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    rows = [(0, ":w :x 1"), (1, ":w :x 2"), (2, ":r :x 1"), (2, ":r :x 2"), (3, ":r :x 2"), (3, ":r :x 1")]
+    asked = [(process, f"[[{part[:-1]}{'nil' if ':r' in part else part[-1]}]]", f"[[{part}]]") for process, part in rows]
+    path.write_text(edn([(process, "txn", argument, result) for process, argument, result in asked]))
+    level = {"isolation": "serializable"}
+    assert check_file(path, "rw-register", **level).status is Status.VALID
+    assert "cyclic-versions" in check_file(path, "rw-register", **level, options={"sequential-keys": "true"}).reason
+    with pytest.raises(UnknownModelError, match="list-append has none"):
+        check_file(path, "list-append", options={"sequential-keys": "true"})
 
 
 def test_the_list_tells_of_functions_and_parameters() -> None:
