@@ -2,7 +2,7 @@
 
     python benchmarks/isolation.py [--large]
 
-Causal consistency of registers is decided whatever the level, so their row is its figure too: transactions times sessions.
+Registers whose transactions fit into a serial order keep every level, so their row is the figure of each.
 
 Prints what is wanted and what was measured, in seconds of CPU and in memory beyond what the history itself takes; `--large` adds a
 history of a million transactions, which takes about 3 GB.  Invalid histories are the same with one stale read.
