@@ -45,7 +45,7 @@ TOLD = 20
 class Analysis:
     """What is wrong with a history.
 
-    `anomalies` holds a few of each kind, the gravest first, and `counts` how many there are (of cycles, one of each kind is looked for).
+    `anomalies` holds a few of each kind, the gravest first, and `counts` how many were met (of cycles, one of each kind is looked for).
     `ruled_out` are the levels that cannot hold, `standing` the strongest of the others.  `ambiguous` says why nothing could be inferred
     of some keys; empty where it could of all.  `serial` is true if a serial order was found that explains every read and respects real
     time, which no level asks more than.

@@ -13,7 +13,8 @@ the last element precedes it, and who read the whole list did not see it.
 
 A read after an append of the same transaction shows that append at its end; what stands before is what it read of others.  The order
 that such a read shows is not used, since a database may well keep appends to itself until the commit and add them wherever the
-list then ends: nothing weaker than snapshot isolation promises more.
+list then ends: nothing weaker than snapshot isolation promises more.  If something stands after its own append, the database does not,
+and the order is what it shows.
 Where reads contradict each other, or an element occurs twice, only the common beginning orders anything.
 
 Cost: linear in the micro-operations and, with a very small constant, in the elements read.
@@ -177,7 +178,8 @@ class Lists(Transactions):
                 what = "{0} read {key} as {read} where its own micro-operations before made it "
                 what += "a list that ends with {expected}" if known is None else "{expected}"
                 self.note("internal", [number], what, key=key, read=read, expected=own if known is None else known)
-                if not any(item in read for item in own):
+                if not any(item in read for item in own) or read[-1] not in own:
+                    # What stands after its own append was appended to it, before it committed.
                     self._record(log, number, read)
             known = read
             reads.append(read)

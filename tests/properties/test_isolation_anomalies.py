@@ -329,6 +329,12 @@ def test_an_append_that_nobody_read_comes_after_all_that_were_read() -> None:
     assert Isolation("snapshot-isolation").judge(history).status is Status.INVALID
 
 
+def test_what_stands_after_an_own_append_was_appended_to_it() -> None:
+    assert kinds(analyse(together("list-append", "ax1", "ax2 rx21"))) >= {"internal", "G1c"}
+    assert Isolation("read-committed").judge(together("list-append", "ax1", "ax2 rx21")).status is Status.INVALID
+    assert "G1c" not in kinds(analyse(together("list-append", "ax1", "ax2 rx12")))
+
+
 FORCED = {
     "an append that was missed, and another to a list that both appended to": ("list-append", "ay1 ry1 rz1", "az1", "ay2 rz"),
     "the same, read first": ("list-append", "ry ay1 rz1", "az1", "ay2 rz"),
