@@ -9,7 +9,8 @@ assert __name__.startswith("killpoint."), (
 # In a clone this folder is reached through a link; debuggers know its files by the path that people open.
 __path__[:] = map(os.path.realpath, __path__)
 
-from .common import Converges, NoCrash, NoDuplicates  # noqa: E402  # after the assertion
+from .bags import UnorderedQueue  # noqa: E402  # after the assertion
+from .common import Converges, NoCrash, NoDuplicates  # noqa: E402
 from .containers import FifoQueue, PriorityQueue, Stack  # noqa: E402
 from .counter import Counter  # noqa: E402
 from .history import Complete, Event, History, HistoryError, Incident, Invoke, Observe, Operation, Outcome, Value  # noqa: E402
@@ -97,6 +98,7 @@ __all__ = [
     "TotalQueue",
     "UnhandledErrors",
     "UniqueIds",
+    "UnorderedQueue",
     "Value",
     "Verdict",
     "check",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias
 
+from ..properties.bags import UnorderedQueue
 from ..properties.consistency import GUARANTEES
 from ..properties.containers import FifoQueue, PriorityQueue, Stack
 from ..properties.counter import Counter
@@ -52,6 +53,7 @@ MODELS: dict[str, Specification] = {
     "cas-register": CasRegister(),
     "kv": KeyValue(),
     "fifo-queue": FifoQueue(),
+    "unordered-queue": UnorderedQueue(),
     "priority-queue": PriorityQueue(),
     "stack": Stack(),
     "set": Set(),
@@ -159,4 +161,6 @@ def options_of(model: Configurable) -> dict[str, str]:
     known = [one.name for one in fields(model) if not any(kind in str(one.type) for kind in ("frozenset[Value]", "tuple["))]
     if isinstance(model, Isolation):
         known = ["sequential_keys", "linearizable_keys"]
+    elif isinstance(model, UnorderedQueue):
+        known = []
     return {name.removesuffix("_value").replace("_", "-"): name for name in known}

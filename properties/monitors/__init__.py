@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from ..bags import UnorderedQueue
 from ..compiled import load
 from ..conflict import Conflict
 from ..containers import FifoQueue, PriorityQueue, Stack
@@ -27,7 +28,7 @@ from ..sets import GrowSet, Set
 from ..specification import Specification
 from ..stores import KeyValue
 from ..zones import conflict as zones_conflict
-from . import chains, counting, growing, priorities, queues, sets, stacks, stores
+from . import bags, chains, counting, growing, priorities, queues, sets, stacks, stores
 
 __all__ = ["Conflict", "conflict", "method", "whole"]
 
@@ -54,6 +55,7 @@ METHODS = (
     Method(Register, "by zones", _register),
     Method(CasRegister, "by zones", _register),
     Method(FifoQueue, "by the four patterns of a queue", queues.conflict),
+    Method(UnorderedQueue, "by the three patterns of a queue without order", bags.conflict),
     Method(Stack, "by taking away outermost values", stacks.conflict, sweeps=True),
     Method(PriorityQueue, "by priorities", priorities.conflict, sweeps=True),
     Method(Set, "by the life of each element", sets.conflict),

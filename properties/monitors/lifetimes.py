@@ -22,6 +22,7 @@ from itertools import accumulate
 from operator import gt, itemgetter, lt
 from typing import NamedTuple, TypeAlias
 
+from ..bags import UnorderedQueue
 from ..conflict import NEVER, Conflict
 from ..containers import Container
 from ..history import Operation, Value, render
@@ -75,7 +76,7 @@ class Lifetimes(NamedTuple):
         return [*self.take_called, *[self.last + 1] * self.staying]
 
 
-def lifetimes(specification: Container, operations: Sequence[Operation]) -> Lifetimes | Conflict | None:
+def lifetimes(specification: Container | UnorderedQueue, operations: Sequence[Operation]) -> Lifetimes | Conflict | None:
     """The values' lifetimes, or a conflict that concerns a single value, or None if a value was put in twice.
 
     Cost: one pass over the operations, which are in the order of their calls; else they are sorted.

@@ -18,6 +18,10 @@ RECORDED: dict[str, tuple[list[Row], tuple[str, str]]] = {
         ],
         (":dequeue :value 1", ":dequeue :value 2"),
     ),
+    "unordered-queue": (
+        [*((0, "enqueue", "1", "1"), (1, "enqueue", "2", "2")), *((0, "dequeue", "nil", "2"), (1, "dequeue", "nil", "1"))],
+        (":dequeue :value 1", ":dequeue :value 2"),
+    ),
     "priority-queue": (
         [(0, "insert", "[2 :low]", "[2 :low]"), (1, "insert", "[1 :high]", "[1 :high]"), (0, "poll", "nil", "[1 :high]")],
         (":poll :value [1 :high]", ":poll :value [2 :low]"),
