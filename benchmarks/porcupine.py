@@ -7,8 +7,8 @@ PROGRAM judges with Porcupine; `porcupine/main.go` is its source, and says how t
 porcupine` writes, so the random histories try that, too: registers, compare-and-sets and stores of 30 operations, some of which fail or
 never end, and of whose answers some are made up.
 
-Histories are those of `hard.py` and `checkers.py`.  Seconds are CPU time of the check alone, megabytes the peak of the whole process with
-the history; Porcupine runs on one core, and is stopped after 60 s or at 12 GB.
+Histories are those of `hard.py` and `checkers.py`, which also measure how much memory killpoint takes.  Seconds are CPU time of the check
+alone, megabytes the peak of the whole process with the history; Porcupine runs on one core, and is stopped after 60 s or at 12 GB.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _argument(one: Operation, store: bool, begins: bool) -> Value:
 
 def compared(program: str, names: Sequence[str]) -> int:
     """Print the table; the number of verdicts that differ."""
-    table = Table("history", "Porcupine s", "MB", "killpoint s", "MB", "times")
+    table = Table("history", "Porcupine s", "its MB", "killpoint s", "times")
     different = 0
     for name in [*HARD, *CHECKERS]:
         if names and not any(part in name for part in names):
@@ -102,8 +102,8 @@ def compared(program: str, names: Sequence[str]) -> int:
         verdict, seconds, megabytes = theirs[0] if theirs else ("out of memory", float("nan"), float("nan"))
         different += verdict in ("valid", "invalid") and verdict != str(ours["found"]).split()[0]
         told = f"{seconds:.3g}" if verdict in ("valid", "invalid") else f"{verdict}, {seconds:.0f}"
-        times = f"{seconds / float(ours['seconds']):.3g}"
-        table.add_row(name, told, f"{megabytes:.0f}", f"{float(ours['seconds']):.3g}", f"{float(ours['megabytes']):.0f}", times)
+        times = f"{seconds / float(ours['seconds']):,.1f}"
+        table.add_row(name, told, f"{megabytes:,.0f}", f"{float(ours['seconds']):.3g}", times)
         print(f"{name}: measured", file=sys.stderr, flush=True)
     Console(width=120).print(table)
     return different
