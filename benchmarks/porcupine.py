@@ -190,7 +190,7 @@ def agreed(program: str, count: int) -> int:
 
 def main(arguments: list[str]) -> int:
     """Compare; 1 if a verdict differs."""
-    if not arguments or not Path(arguments[0]).is_file():
+    if not arguments or not Path(arguments[0]).is_file() or (arguments[1:2] == ["--random"] and not "".join(arguments[2:]).isdigit()):
         print(__doc__)
         return 3
     program, *names = arguments

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .checking import MODELS, Examined, UnknownModelError
+from .checking import MODELS, Examined, UnknownModelError, as_meant
 from .properties.history import Event, History, Operation
 from .properties.independent import Independent
 from .properties.isolation import analyse as analyse_transactions
@@ -67,7 +67,7 @@ def draw(
 ) -> Picture:
     """The picture of a history, with the order of its operations if there is a `model`.
 
-    That is a specification, a name that `--model` takes, or a property, which may look at some of the operations only.
+    That is a specification, or the name of one that `--model` takes, or a property, which may look at some of the operations only.
 
     Raises:
         UnknownModelError: no model has this name.
@@ -75,14 +75,15 @@ def draw(
     """
     if model is None:
         return Picture(history_html(history, history.operations, title=title))
+    operations: Sequence[Operation] = history.operations
     if isinstance(model, str):
         if model not in MODELS:
             raise UnknownModelError(f"there is no model {model!r}: choose one of {', '.join(MODELS)}")
-        model = MODELS[model]
+        model, operations = as_meant(MODELS[model], operations)
     prop = model if isinstance(model, Linearizable) else Linearizable(model)
-    judged = [one for one in history.operations if prop.functions is None or one.function in prop.functions]
+    judged = [one for one in operations if prop.functions is None or one.function in prop.functions]
     verdict = prop.judge(judged, _deadline(timeout))
-    return Picture(_object(history, history.operations, judged, prop.specification, verdict, title, timeout))
+    return Picture(_object(history, operations, judged, prop.specification, verdict, title, timeout))
 
 
 def _deadline(timeout: float | None) -> Callable[[], bool]:

@@ -9,6 +9,7 @@ a read that is invoked with a pair makes no sense, and its answers would be call
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -18,6 +19,9 @@ from .history import Operation, Value, render
 from .specification import Call, Refusal, Specification, SpecificationError, State
 
 __all__ = ["Independent", "keyed", "operations_by_key"]
+
+TELLING = frozenset({"read", "generate"})
+"""Functions that never return nothing."""
 
 
 @dataclass(frozen=True)
@@ -82,36 +86,35 @@ class Independent(Specification):
         return value[0], value[1]
 
 
-def keyed(operations: Iterable[Operation]) -> bool:
+def keyed(operations: Iterable[Operation], asking: AbstractSet[str]) -> bool:
     """True if these are operations on many objects, which say on which.
 
-    All are invoked with pairs.  Some with (key, nil), which a single object has no use for, and those return (key, answer), or nothing; or
-    some of (key, argument) return (key, answer).  Without such, compare-and-sets show it, (key, (expected, new)), and transactions, which
-    name it before their micro-operations.
+    `asking` are the functions that one object has no argument for: these are invoked with (key, nil), all others with (key, argument), and
+    what returns anything returns (key, answer).  Where nobody asks, compare-and-sets show it, (key, (expected, new)).  A transaction names
+    its key before its micro-operations.
     """
     asked = compared = False
     for operation in operations:
-        argument, result = operation.argument, operation.result
-        if not _is_pair(argument):
+        argument, result, function = operation.argument, operation.result, operation.function
+        if not _is_pair(argument) or (operation.ok and result is not None and not (_is_pair(result) and result[0] == argument[0])):
             return False
         key, inner = argument
-        if operation.function == "cas":
-            if not _is_pair(inner) or key is None or _is_pair(key):
+        if function in asking:
+            if function == "txn":
+                if not isinstance(inner, tuple) or not all(isinstance(part, tuple) for part in inner) or _is_micro(key):
+                    return False
+            elif inner is not None or (operation.ok and result is None and function in TELLING):
                 return False
-            compared = True
-        elif operation.function == "txn":
-            if not isinstance(inner, tuple) or isinstance(key, tuple):
-                return False
-            compared = True
-        elif inner is None:
             asked = True
-            if operation.ok and not (_is_pair(result) and result[0] == key) and (result is not None or operation.function == "read"):
+        elif function == "cas":
+            if not _is_pair(inner):
                 return False
-        elif operation.function == "read":
-            return False
-        elif operation.ok and _is_pair(result) and result[0] == key and result[1] != inner:
-            asked = True
+            compared = compared or not (key is None or _is_pair(key))
     return asked or compared
+
+
+def _is_micro(key: Value) -> bool:
+    return isinstance(key, tuple) and key[:1] in (("r",), ("w",), ("append",))
 
 
 def operations_by_key(name: str, operations: Iterable[Operation]) -> dict[Value, list[Operation]]:

@@ -62,6 +62,15 @@ class ReentrantMutex(Specification):
 
     limit: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuses a limit of nothing.
+
+        Raises:
+            SpecificationError: it is less than one.
+        """
+        if self.limit is not None and self.limit < 1:
+            raise SpecificationError(f"{self.name}: a lock that nobody may acquire, with a limit of {self.limit}, is none")
+
     @property
     def initial(self) -> State:
         """Nobody holds it: the holder, and how often."""
@@ -132,16 +141,17 @@ class FencedMutex(Specification):
         return other.function == "acquire" and _client(self, other) == _client(self, call)
 
 
-def owned_by_process(operations: Iterable[Operation]) -> list[Operation]:
-    """Operations that name no client, or only a key, with their process as the client."""
-    return [msgspec.structs.replace(operation, argument=_owned(operation)) for operation in operations]
-
-
-def _owned(operation: Operation) -> Value:
-    argument = operation.argument
-    if isinstance(argument, tuple) and len(argument) == 2 and argument[1] is None:
-        return argument[0], operation.process
-    return operation.process if argument is None else argument
+def owned_by_process(operations: Iterable[Operation], *, keyed: bool = False) -> list[Operation]:
+    """Operations that name no client, with their process as the client; `keyed` if arguments are (key, client)."""
+    found = []
+    for operation in operations:
+        argument: Value = operation.argument
+        if keyed and isinstance(argument, tuple) and argument[1] is None:
+            argument = (argument[0], operation.process)
+        elif argument is None:
+            argument = operation.process
+        found.append(operation if argument is operation.argument else msgspec.structs.replace(operation, argument=argument))
+    return found
 
 
 def _client(specification: Specification, call: Call) -> Value:

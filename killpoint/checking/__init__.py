@@ -7,7 +7,7 @@ specifications of the user's own, `limits` ends what takes too long or too much.
 from ..properties.isolation import LEVELS, WORKLOADS
 from ..properties.readers import ReadError
 from .catalog import CHECKERS, CONSISTENCY, ISOLATION, MODELS, UnknownModelError, functions_of, models
-from .files import Examined, check_file, examine_file
+from .files import Examined, as_meant, check_file, examine_file
 from .own import is_reference
 from .question import Question
 
@@ -22,6 +22,7 @@ __all__ = [
     "Question",
     "ReadError",
     "UnknownModelError",
+    "as_meant",
     "check_file",
     "examine_file",
     "functions_of",

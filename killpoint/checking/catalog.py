@@ -35,6 +35,7 @@ from ..properties.workloads import (
 )
 
 __all__ = [
+    "ASKING",
     "CHECKERS",
     "CONSISTENCY",
     "ISOLATION",
@@ -93,6 +94,24 @@ ISOLATION = "strict-serializable"
 
 TRANSACTIONS: dict[str, Isolation] = {name: Isolation(ISOLATION, name) for name in WORKLOADS}
 """Workloads of transactions, at the level that they are held to if nobody names one, by the name that `--model` takes."""
+
+COUNTING = frozenset({"read", "inc", "dec", "increment", "decrement"})
+LOCKING = frozenset({"acquire", "release"})
+ASKING: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("register", "cas-register", "set", "grow-set", "set-final", "set-full", "bank", "monotonic"), frozenset({"read"})),
+    **dict.fromkeys(("fifo-queue", "unordered-queue"), frozenset({"dequeue"})),
+    **dict.fromkeys(("counter", "counter-bounds"), COUNTING),
+    **dict.fromkeys(("mutex", "owned-mutex", "reentrant-mutex", "fenced-mutex"), LOCKING),
+    **dict.fromkeys(("list-append", "rw-register", "long-fork"), frozenset({"txn"})),
+    "priority-queue": frozenset({"poll", "dequeue"}),
+    "stack": frozenset({"pop"}),
+    "total-queue": frozenset({"dequeue", "drain"}),
+    "unique-ids": frozenset({"generate"}),
+}
+"""The functions of each model that one object has no argument for, and that show whether there are many (see `keyed`).
+
+What is not here has keys of its own, or arguments that look like pairs with keys, and is always one object.
+"""
 
 CONSISTENCY: dict[str, str] = {
     "linearizable": "One order of all operations, which goes with real time.  The default.",

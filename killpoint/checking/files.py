@@ -13,21 +13,19 @@ from typing import NamedTuple
 from ..properties.consistency import GUARANTEES, BoundedStaleness, KAtomic, Regular, Safe, SequentiallyConsistent, SessionGuarantee
 from ..properties.history import History, Operation
 from ..properties.independent import Independent, keyed
-from ..properties.isolation import Isolation
 from ..properties.linearizability import Linearizable
 from ..properties.locks import FencedMutex, OwnedMutex, ReentrantMutex, owned_by_process
 from ..properties.readers import ReadError, Told, line_of, read_history
-from ..properties.registers import CasRegister, Register
 from ..properties.sets import GrowSet, Set
 from ..properties.specification import Specification, SpecificationError, UnknownFunctionError, call_of, unknown_of
 from ..properties.verdict import Verdict
-from ..properties.workloads import ByKey, CausalReverse, composed
-from .catalog import MODELS, functions_known, models
+from ..properties.workloads import ByKey, composed
+from .catalog import ASKING, MODELS, functions_known, models
 from .limits import Limits
 from .own import is_reference
 from .question import Question
 
-__all__ = ["Examined", "check_file", "examine_file"]
+__all__ = ["Examined", "as_meant", "check_file", "examine_file"]
 
 
 class Examined(NamedTuple):
@@ -115,7 +113,7 @@ def _misunderstood(question: Question, name: str, operations: Sequence[Operation
     """The first operation that one of our specifications does not understand."""
     if name not in question.specifications or is_reference(name):
         return None
-    specification, given = _as_meant(question.specifications[name], operations)
+    specification, given = as_meant(question.specifications[name], operations)
     for operation in given:
         try:
             specification.step(specification.initial, call_of(operation) if operation.ok else unknown_of(operation))
@@ -133,18 +131,18 @@ def _examined(question: Question, name: str, history: History, timeout: float | 
         raise ReadError(f"{_without(known or (), operations)}: is it a history of another model than {name}?", path)
     if name in question.checkers:
         checker = question.checkers[name]
-        # Some find their keys by themselves, and to those of any function a key is nothing.
-        split = checker.functions is not None and not isinstance(checker, CausalReverse) and keyed(judged)
+        split = keyed(judged, ASKING.get(name, frozenset()))
         return Examined((ByKey(checker) if split else checker).judge(judged), history, judged)
     # Alone, a model that does not know an operation is probably the wrong one.
     given = operations if len(question.names) == 1 else judged
     weaker = question.consistency
     if name not in question.specifications:
         prop = SessionGuarantee(weaker, workload=name) if weaker else question.transactions[name]
-        if isinstance(prop, Isolation) and keyed(given):
-            return Examined(ByKey(prop).judge(given), history, given)
+        if keyed(given, ASKING[name]):
+            verdict, given = ByKey(prop).decisive(given)
+            return Examined(verdict, history, given, workload=name)
         return Examined(prop.judge(given), history, given, workload=name)
-    specification, given = _as_meant(question.specifications[name], given)
+    specification, given = as_meant(question.specifications[name], given)
     with Limits(timeout) as limits:
         if weaker:
             return Examined(_weaker(weaker, specification, given, limits), history, given, specification)
@@ -171,13 +169,12 @@ def _weaker(consistency: str, specification: Specification, operations: Sequence
     return Safe(specification).judge(operations) if kind == "safe" else Regular(specification, kind == "strong-regular").judge(operations)
 
 
-def _as_meant(specification: Specification, operations: Sequence[Operation]) -> tuple[Specification, Sequence[Operation]]:
+def as_meant(specification: Specification, operations: Sequence[Operation]) -> tuple[Specification, Sequence[Operation]]:
     """The specification that these operations ask for, and the operations with what goes without saying in them."""
-    # What somebody's own specification makes of pairs is its own affair, but a register is a register.
-    ours = isinstance(specification, Register | CasRegister) or type(specification) in {type(model) for model in MODELS.values()}
-    by_key = ours and keyed(operations)
+    asking = (ASKING.get(name, frozenset()) for name, model in MODELS.items() if isinstance(specification, type(model)))
+    by_key = keyed(operations, next(asking, frozenset()))
     if isinstance(specification, OwnedMutex | ReentrantMutex | FencedMutex):
-        operations = owned_by_process(operations)
+        operations = owned_by_process(operations, keyed=by_key)
     elif isinstance(specification, Set) and {operation.function for operation in operations} == {"add", "read"}:
         specification = GrowSet()
     return Independent(specification) if by_key else specification, operations

@@ -110,7 +110,7 @@ def _configured(models: Mapping[str, Configurable], options: Mapping[str, str]) 
         owners = [name for name in made if option.replace("_", "-") in options_of(made[name])]
         if not owners:
             have = [f"{name} has {', '.join(options_of(model)) or 'none'}" for name, model in made.items()]
-            told = "; ".join(have) or "a specification of your own says itself what it is"
+            told = "; ".join(have) or "a specification of your own takes none"
             raise UnknownModelError(f"there is no option {option!r}: {told}")
         for name in owners:
             try:
@@ -144,12 +144,16 @@ def _with(model: Configurable, field: str, text: str) -> Configurable:
 
 
 def _atom(text: str) -> object:
-    """A number, true, false or null as JSON has them, or a text, in quotes or not."""
+    """A number, true, false or nil as EDN and JSON have them, or a text, in quotes or not."""
+    if text == "nil":
+        return None
     try:
         value: object = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text
-    return text if isinstance(value, list | dict) else value
+    if isinstance(value, list | dict):
+        raise ValueError("it is a number, a text, true, false or nil")  # noqa: TRY004  # callers catch ValueError
+    return value
 
 
 def _number(kind: Callable[[str], float], text: str, what: str) -> float:

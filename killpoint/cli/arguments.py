@@ -112,7 +112,8 @@ def _check(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what it is a history of (see --list), or a specification of your own: file.py:Name; several with commas, or given again",
     )
-    command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of a workload, for example total=100 of bank")
+    for_what = "of a model, for example total=100 of bank or initial=0 of register"
+    command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help=for_what)
     command.add_argument("--isolation", metavar="LEVEL", help="of transactions, for example serializable (default strict-serializable)")
     command.add_argument(
         "--consistency",

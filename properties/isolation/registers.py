@@ -38,6 +38,16 @@ __all__ = ["Registers"]
 WRITE = "w"
 
 
+class Unread:
+    """A version that nobody read, and that equals no other one, whatever was written."""
+
+    def __init__(self, value: Value) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return render(self._value)
+
+
 class Log:
     """All that is known of one key.  `finals` and `writers` go from versions to transactions, `reads` are (transaction, version)."""
 
@@ -70,6 +80,8 @@ class Registers(Transactions):
         doubtful = [key for key, log in self.logs.items() if log.written != len(log.writers) or None in log.writers]
         if doubtful:
             self.refuse_ambiguous(doubtful, lambda key, values: any(value in values for _reader, value in self.logs[key].reads))
+            for key in doubtful:
+                self._tell_apart(self.logs[key])
         for key, log in self.logs.items():
             self._judge_reads(key, log)
         for key, log in self.logs.items():
@@ -167,6 +179,15 @@ class Registers(Transactions):
                 if not written:
                     reads.append(value)
             known = [value]
+
+    def _tell_apart(self, log: Log) -> None:
+        """Give versions that nobody read names of their own, as some of them are equal."""
+        read = {value for _reader, value in log.reads}
+        for number, value in log.finals.items():
+            if value not in read:
+                log.writers.pop(value, None)
+                log.finals[number] = Unread(value)
+        log.writers.update({value: number for number, value in log.finals.items()})
 
     # -- what was read ----------------------------------------------------------------------------------
 

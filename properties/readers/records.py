@@ -139,7 +139,7 @@ class Recording:
             if invoked != function:
                 raise ValueError(f"process {_word(process)} ends a {_word(function)}, but what it invoked is a {invoked}")
             columns.kinds.append(ending)
-            if ending == OK or _is_partial(value):
+            if ending == OK or (_is_partial(value) and value != columns.arguments[slot]):
                 columns.results[slot] = result_of(function, key, value)
             if ending == INFO:
                 del self._names[process]
@@ -256,7 +256,7 @@ def argument_of(function: str, key: Value, value: Value) -> Value:
 def result_of(function: str, key: Value, value: Value) -> Value:
     """The result in the record of an end that is `ok`."""
     if function not in KEYED:
-        return value
+        return value if key is None else (key, value)
     # What echoes the argument says nothing.
     return _key_and_value(key, value)[1] if function == "get" else None
 

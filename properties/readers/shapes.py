@@ -105,6 +105,8 @@ class Shapes:
         keys = [key for key, _value in FIELD.findall(line[line.index(b"{") :])]
         if len({*keys}) < len(keys) or any(key.startswith(OURS) for key in keys) or not {b"process", b"type", b"f"} <= {*keys}:
             return None
+        if b"exception" in keys:
+            return None  # which says more than the error beside it
         fields = [rb":" + re.escape(key) + rb"[\s,]++" + KEYS.get(key, _VALUE) for key in keys]
         pattern = re.compile(_OPEN + rb"[\s,]++".join(fields) + rb"()" + _CLOSE, re.ASCII)
         known = [key for key in keys if key in KEYS]

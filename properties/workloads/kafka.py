@@ -210,7 +210,7 @@ class _Logs:
                 continue
             self._sent(number, one, findings)
             self._polled(number, one, findings)
-            if one.pending and asks(one) and number not in self.polled and one.process not in manual and self.excuse is None:
+            if one.pending and asks(one) and one.process not in manual and self.excuse is None:
                 self.excuse = one
         self._acknowledge_seen(operations, findings)
         for key, log in self.by_key.items():

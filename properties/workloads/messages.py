@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TypeAlias, TypeGuard
 
 from ..history import Operation, Outcome, Value, render
+from ..specification import SpecificationError
 from .shapes import malformed, mapping
 
 __all__ = ["Message", "asks", "assigned", "polled", "sent"]
@@ -25,6 +26,15 @@ def sent(name: str, operation: Operation) -> list[tuple[Value, Message]]:
     Raises:
         SpecificationError: the operation is of another shape.
     """
+    if operation.outcome is Outcome.INFO and operation.result is not None:
+        try:
+            return _sent(name, operation, operation.result)
+        except SpecificationError:
+            pass  # whatever came back of what did not end well
+    return _sent(name, operation, operation.result if operation.ok else None)
+
+
+def _sent(name: str, operation: Operation, told: Value) -> list[tuple[Value, Message]]:
     asked = operation.argument
     if not _micro(asked):
         if operation.function == "txn" and asked != ():
@@ -34,14 +44,10 @@ def sent(name: str, operation: Operation) -> list[tuple[Value, Message]]:
         if not isinstance(asked, tuple) or len(asked) != 2:
             raise malformed(name, operation, "the argument of send is a key and a value")
         key, value = asked
-        told = None if operation.outcome is Outcome.FAIL else operation.result
         if isinstance(told, tuple) and len(told) == 2 and told[0] == key and isinstance(told[1], tuple):
             told = told[1]
         return [(key, (_offset(name, operation, told, value), value))]
-    told = operation.result
-    results: Sequence[Value] = asked
-    if operation.outcome is not Outcome.FAIL and isinstance(told, tuple) and len(told) == len(asked):
-        results = told
+    results: Sequence[Value] = told if isinstance(told, tuple) and len(told) == len(asked) else asked
     messages: list[tuple[Value, Message]] = []
     for part, result in zip(asked, results, strict=True):
         if part[0] == "send":
@@ -58,12 +64,19 @@ def polled(name: str, operation: Operation) -> list[dict[Value, Sequence[Message
     Raises:
         SpecificationError: the operation is of another shape.
     """
-    told = operation.result
     if operation.function == "send":
         return []
+    if operation.ok:
+        return _polled(name, operation)
+    try:
+        return [] if operation.result is None else _polled(name, operation)
+    except SpecificationError:
+        return []
+
+
+def _polled(name: str, operation: Operation) -> list[dict[Value, Sequence[Message]]]:
+    told = operation.result
     if not _micro(operation.argument) and not _micro(told):
-        if told is None and not operation.ok:
-            return []
         return [_messages(name, operation, told)]
     parts = told if isinstance(told, tuple) else ()
     return [_messages(name, operation, part[1]) for part in parts if isinstance(part, tuple) and part[0] == "poll" and len(part) > 1]

@@ -4,9 +4,9 @@ Both are `add(x)` and `read() -> (x, ...)`.  As specifications they are `GrowSet
 question: a set may be eventually consistent, and here it is asked for lost elements, not for order.
 
 `SetFull` follows each element through time.  It is **known** once its add is acknowledged or a read that shows it has ended,
-whichever is first.  A read that begins later and misses it is **stale**, if a read that began later still shows it; if none does,
-the element is **lost**.  If no read began after it was known, it was **never read**, which is nobody's fault.  An element with an
-unknown add may show or not, and becomes known once it shows.
+whichever is first.  A read that begins later and misses it is **stale**, if a read that began later still shows it; if none
+does, the element is **lost**.  If no read shows it, and none began after it was known, it was **never read**, which is nobody's
+fault.  An element with an unknown add may show or not, and becomes known once it shows.
 
 A read that holds an element twice is a violation too.  Jepsen's check for that has been dead code since 2019, as it asks
 whether a frequency is below one, which none is.

@@ -27,6 +27,7 @@ REGISTER = frozenset({"read", "write", "cas"})
 STORE = frozenset({"get", "put", "append"})
 GREATEST = (1 << 63) - 1
 LONGEST_LINE = 4096
+LONGEST_ERROR = 200
 UNWRITABLE = re.compile(r'["\\\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]')
 
 
@@ -51,9 +52,9 @@ def export_porcupine(history: History) -> Export:
     if any(event.time for event in history):
         notes.append("times were left out")
     if unanswered:
-        notes.append(f"{len(unanswered)} reads of which nobody knows the answer were left out: they say nothing")
+        notes.append(f"reads of which nobody knows the answer were left out, as they say nothing ({len(unanswered)})")
     if failed:
-        notes.append(f"{len(failed)} operations that failed were left out: they did not happen, which the format cannot say")
+        notes.append(f"operations that failed were left out: they did not happen, which the format cannot say ({len(failed)})")
     if any(one.function == "cas" and one.outcome is Outcome.FAIL and one.id not in failed for one in history.operations):
         notes.append("of a cas that failed Porcupine takes it that the comparison did (here: --option failed-cas-observes=true)")
     if any(isinstance(event, Incident) for event in history):
@@ -130,7 +131,7 @@ def _text(operation: Operation, value: Value) -> str:
 
 
 def _one_line(error: str) -> str:
-    return UNWRITABLE.sub(" ", error).strip()
+    return UNWRITABLE.sub(" ", error).strip()[:LONGEST_ERROR]
 
 
 def _refused(operation: Operation, why: str) -> ExportError:

@@ -221,7 +221,7 @@ def losses(
 
 def excused(operations: Sequence[Operation]) -> bool:
     for one in operations:
-        if one.function == "poll" and one.pending and not one.result:
+        if one.function == "poll" and one.pending:
             moves = [other for other in operations if other.process == one.process and other.function in ("assign", "subscribe")]
             moves = [other for other in moves if other.id < one.id and other.outcome is not Outcome.FAIL]
             if not moves or moves[-1].function == "subscribe":

@@ -84,6 +84,18 @@ def test_what_polls_showed_counts_however_they_ended() -> None:
     invalid(LOG, sent((1, "a")).did("c1", "txn", *micro(("poll", (("k", ((11, "a"),)),))), FAIL), "duplicate", "is at offsets 1, 11")
 
 
+def test_whoever_may_have_polled_a_message_excuses_it_whatever_else_came_back() -> None:
+    tale = sent((0, "a"), (1, "b")).did("c1", "txn", *micro(("poll", (("k", ((0, "a"),)),))), INFO)
+    unknown(LOG, polls(tale, (1, "b"), process="c2"), "may have polled it")
+
+
+@pytest.mark.parametrize("told", ["timeout", (("send", "k", "timeout"),), (("poll", "aborted"),), 5])
+def test_what_came_back_of_what_did_not_end_well_may_be_anything(told: Value) -> None:
+    asked = (("poll",),) if isinstance(told, tuple) and told[0] == ("poll", "aborted") else (("send", "k", "z"),)
+    for outcome in (INFO, FAIL):
+        valid(LOG, polls(sent((0, "a")).did("p2", "txn", asked, told, outcome), (0, "a")))
+
+
 def test_a_send_of_unknown_outcome_that_was_seen_is_held_to_the_offsets_that_it_was_told() -> None:
     told = micro(("send", "k", (0, "a")), ("send", "l", (None, "b")))
     tale = Tale().did("p1", "txn", *told, INFO).did("p2", "send", ("k", "c"), (0, "c"))

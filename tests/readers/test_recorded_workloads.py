@@ -153,6 +153,15 @@ def test_errors_of_a_recorded_history_are_told(tmp_path: Path) -> None:
     assert (verdict.status, "ended with timeout 3 times, as 0 read() -> unknown" in verdict.reason) == (Status.VALID, True)
 
 
+def test_an_exception_is_an_error_however_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    for between in (" ", "\n"):
+        end = f"{{:process 0 :type :info :f :read{between}:exception \"timeout: 3\"}}"
+        others = "".join(f"{{:process 1 :type :{kind} :f :read}}\n" for kind in ("invoke", "ok"))
+        path.write_text(f"{{:process 0 :type :invoke :f :read}}\n{end}\n{others}")
+        assert "timeout 1 time" in check_file(path, "unhandled-errors").reason
+
+
 @pytest.mark.parametrize("error", ['', ' :error "indeterminate: boom"'])
 def test_errors_are_told_apart_by_their_exceptions(error: str, tmp_path: Path) -> None:
     """Jepsen's interpreter says the same of everything that nobody caught, and adds the exception."""
@@ -231,6 +240,16 @@ def test_registers_may_begin_with_something(word: str, value: str, tmp_path: Pat
     for model in ("register", "cas-register"):
         assert check_file(path, model).status is Status.INVALID
         assert check_file(path, model, options={"initial": word}).status is Status.VALID
+
+
+def test_parameters_of_specifications_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    path.write_text(edn([(0, "read", "nil", "nil")]))
+    assert check_file(path, "register", options={"initial": "nil"}).status is Status.VALID
+    with pytest.raises(UnknownModelError, match="it is a number, a text, true, false or nil"):
+        check_file(path, "register", options={"initial": "[1]"})
+    with pytest.raises(UnknownModelError, match=r"reentrant-mutex cannot have the option limit=0: .*a lock that nobody may acquire"):
+        check_file(path, "reentrant-mutex", options={"limit": "0"})
 
 
 def test_assumptions_about_registers_of_transactions_may_be_made(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_what_says_nothing_is_left_out_for_porcupine() -> None:
 """
     exported = export(read(text), "porcupine")
     assert b"".join(exported.parts).count(b"\n") == 2
-    assert exported.notes == ("1 reads of which nobody knows the answer were left out: they say nothing",)
+    assert exported.notes == ("reads of which nobody knows the answer were left out, as they say nothing (1)",)
     failed = b"0 :invoke :cas [1 2]\n0 :fail :cas [1 2]\n"
     assert "(here: --option failed-cas-observes=true)" in export(read(failed), "porcupine").notes[0]
 
