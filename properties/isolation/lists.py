@@ -23,7 +23,6 @@ Cost: linear in the micro-operations and, with a very small constant, in the ele
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ..history import Operation, Outcome, Value, render
@@ -73,7 +72,7 @@ class Lists(Transactions):
         # All orders before the first edge: they say which transactions without a known outcome committed.
         try:
             if doubtful:
-                self.refuse_ambiguous(doubtful, self._were_read)
+                self.refuse_ambiguous(doubtful)
             for key, log in self.logs.items():
                 self._put_in_order(key, log)
         except TypeError as error:
@@ -187,9 +186,6 @@ class Lists(Transactions):
     def _record(self, log: Log, number: int, value: List) -> None:
         log.readers.append(number)
         log.values.append(value)
-
-    def _were_read(self, key: Value, items: AbstractSet[Value]) -> bool:
-        return any(not items.isdisjoint(read) for read in self.logs[key].values)
 
     # -- the order of each key --------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class Registers(Transactions):
         self._collect()
         doubtful = [key for key, log in self.logs.items() if log.written != len(log.writers) or None in log.writers]
         if doubtful:
-            self.refuse_ambiguous(doubtful, lambda key, values: any(value in values for _reader, value in self.logs[key].reads))
+            self.refuse_ambiguous(doubtful)
             for key in doubtful:
                 self._tell_apart(self.logs[key])
         for key, log in self.logs.items():

@@ -9,8 +9,7 @@ have: what it read is unknown, and it counts as committed once somebody saw one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -108,23 +107,28 @@ class Transactions(ABC):
             lines = (said, *map(told_of, involved))
             self.findings.keep(Anomaly(kind, lines, tuple(operation.id for operation in involved)))
 
-    def refuse_ambiguous(self, keys: Iterable[Value], were_read: Callable[[Value, AbstractSet[Value]], bool]) -> None:
-        """Refuse those of these keys of which values are not unique, and `were_read`.
+    def refuse_ambiguous(self, keys: Iterable[Value]) -> None:
+        """Refuse those of these keys of which somebody read a value that is not unique.
 
         Raises:
             AmbiguityError: there are such keys; says which transactions wrote a value of the first.
         """
         writers: dict[Value, dict[Value, list[int]]] = {key: {} for key in keys}
+        read: dict[Value, set[Value]] = {key: set() for key in writers}
         for number, operation in enumerate(self.operations):
             asked: Any = operation.argument
+            told: Any = operation.result if operation.ok else None
             for function, key, value in asked:
                 if function == self.write and key in writers:
                     writers[key].setdefault(value, []).append(number)
+            for function, key, value in told or ():
+                if function == READ and key in read:
+                    read[key].update(value or () if self.write == "append" else (value,))
         ambiguous: dict[Value, str] = {}
         for key, written in writers.items():
             repeated = {value: numbers for value, numbers in written.items() if len(numbers) > 1 or value is None}
-            if were_read(key, repeated.keys()):
-                ambiguous[key] = self._ambiguity(key, *next(iter(repeated.items())))
+            if not read[key].isdisjoint(repeated):
+                ambiguous[key] = self._ambiguity(key, *next((value, row) for value, row in repeated.items() if value in read[key]))
         if ambiguous:
             raise AmbiguityError(next(iter(ambiguous.values())), tuple(ambiguous))
 

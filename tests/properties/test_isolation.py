@@ -155,6 +155,21 @@ def test_repeated_values_that_were_read_are_unknown(workload: str) -> None:
 
 
 @pytest.mark.parametrize("workload", ["list-append", "rw-register"])
+def test_repeated_values_accuse_nobody(workload: str) -> None:
+    """Equal versions that nobody read are two, and one's own read of a value that one writes twice is no read of the future."""
+    write = "append" if workload == "list-append" else "w"
+    twice = ((write, "x", 1), ("r", "x", what_was_read(workload, 1)), (write, "x", 1))
+    assert Isolation("read-uncommitted", workload).judge([transaction(0, twice, (0, 1))]).status is Status.UNKNOWN
+    unread = [
+        transaction(0, (("r", "y", what_was_read(workload, 2)), (write, "y", 1)), (1, 6), "p0"),
+        transaction(1, ((write, "z", 1),), (2, 3), "p1"),
+        transaction(2, ((write, "y", 2), ("r", "y", what_was_read(workload, 2))), (4, 5), "p1"),
+        transaction(3, ((write, "y", 1),), (0, 30), "p2"),
+    ]
+    assert Isolation(workload=workload).judge(unread).status is Status.VALID
+
+
+@pytest.mark.parametrize("workload", ["list-append", "rw-register"])
 def test_a_repeated_value_does_not_hide_what_other_keys_show(workload: str) -> None:
     write = "append" if workload == "list-append" else "w"
     one = what_was_read(workload, 1)
