@@ -29,7 +29,7 @@ from ..history import Operation, Outcome, Value, render
 from ..specification import SpecificationError
 from .arbitration import BEGINNING
 from .dependencies import RW, SHIFT, WR, WW
-from .transactions import READ, Transactions, shown
+from .transactions import READ, Transactions, Unread, shown
 
 __all__ = ["Lists"]
 
@@ -72,7 +72,12 @@ class Lists(Transactions):
         # All orders before the first edge: they say which transactions without a known outcome committed.
         try:
             if doubtful:
-                self.refuse_ambiguous(doubtful)
+                for key, written in self.refuse_ambiguous(doubtful).items():
+                    # Nobody read what occurs twice, so these are appends of their own.
+                    log = self.logs[key]
+                    log.appenders = {value: numbers[0] for value, numbers in written.items() if len(numbers) == 1}
+                    again = ((value, number) for value, numbers in written.items() if len(numbers) > 1 for number in numbers)
+                    log.appenders |= {Unread(value): number for value, number in again}
             for key, log in self.logs.items():
                 self._put_in_order(key, log)
         except TypeError as error:

@@ -31,21 +31,11 @@ from ..specification import SpecificationError
 from .arbitration import BEGINNING
 from .components import strong_components
 from .dependencies import NEVER, RW, WR, WW
-from .transactions import READ, Transactions
+from .transactions import READ, Transactions, Unread
 
 __all__ = ["Registers"]
 
 WRITE = "w"
-
-
-class Unread:
-    """A version that nobody read, and that equals no other one, whatever was written."""
-
-    def __init__(self, value: Value) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return render(self._value)
 
 
 class Log:

@@ -18,7 +18,7 @@ from ..specification import SpecificationError, UnknownFunctionError
 from .anomalies import Anomaly, Findings
 from .dependencies import NEVER, Dependencies
 
-__all__ = ["READ", "AmbiguityError", "Transactions", "shown", "told_of"]
+__all__ = ["READ", "AmbiguityError", "Transactions", "Unread", "shown", "told_of"]
 
 READ = "r"
 
@@ -32,6 +32,16 @@ class AmbiguityError(HistoryError):
     def __init__(self, message: str, keys: Sequence[Value]) -> None:
         super().__init__(message)
         self.keys = keys
+
+
+class Unread:
+    """A version that nobody read, and that equals no other one, whatever was written."""
+
+    def __init__(self, value: Value) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return render(self._value)
 
 
 class Transactions(ABC):
@@ -107,8 +117,8 @@ class Transactions(ABC):
             lines = (said, *map(told_of, involved))
             self.findings.keep(Anomaly(kind, lines, tuple(operation.id for operation in involved)))
 
-    def refuse_ambiguous(self, keys: Iterable[Value]) -> None:
-        """Refuse those of these keys of which somebody read a value that is not unique.
+    def refuse_ambiguous(self, keys: Iterable[Value]) -> dict[Value, dict[Value, list[int]]]:
+        """Refuse those of these keys of which somebody read a value that is not unique; else who wrote which value, by key.
 
         Raises:
             AmbiguityError: there are such keys; says which transactions wrote a value of the first.
@@ -131,6 +141,7 @@ class Transactions(ABC):
                 ambiguous[key] = self._ambiguity(key, *next((value, row) for value, row in repeated.items() if value in read[key]))
         if ambiguous:
             raise AmbiguityError(next(iter(ambiguous.values())), tuple(ambiguous))
+        return writers
 
     def _ambiguity(self, key: Value, value: Value, numbers: Sequence[int]) -> str:
         one, other = self.name(numbers[0]), self.name(numbers[-1])

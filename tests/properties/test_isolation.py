@@ -167,6 +167,8 @@ def test_repeated_values_accuse_nobody(workload: str) -> None:
         transaction(3, ((write, "y", 1),), (0, 30), "p2"),
     ]
     assert Isolation(workload=workload).judge(unread).status is Status.VALID
+    missed = [transaction(0, ((write, "x", 1),), (0, 1)), transaction(1, (("r", "x", None), (write, "x", 1)), (2, 3))]
+    assert Isolation(workload=workload).judge(missed).status is Status.INVALID, "it read nothing after something had been written"
 
 
 @pytest.mark.parametrize("workload", ["list-append", "rw-register"])
